@@ -1,0 +1,66 @@
+"""What the loop and its acts need from outside."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from agentcli.core.event import Event, Input, Outcome, Recorded, Signal, Started
+from agentcli.core.message import Delta, Reply, Request
+from agentcli.core.sandbox import Job, JobEnd, SandboxFacts
+
+Show = Callable[[Signal], None]
+
+
+class Journal(Protocol):
+    """The one writer of a run. Nothing is folded, shown or done around it."""
+
+    def seal(self, event: Event) -> Recorded:
+        """Return the event as it will be read back: redacted, numbered, stamped, chained."""
+
+    async def sync(self) -> None:
+        """Return once all that was sealed is safe. An error ends the run: never try again."""
+
+
+class Performer(Protocol):
+    async def __call__(self, start: Started, show: Show) -> Outcome:
+        """Do one act and return what came of it.
+
+        When cancelled: stop the work within its deadline and return what is known, such as
+        ToolEnded(unknown) with the output so far. An exception from here is a bug.
+        """
+
+
+class Inbox(Protocol):
+    """The one way in, for people and for acts alike."""
+
+    def put(self, fact: Input | Outcome) -> None: ...
+
+    async def take(self) -> Sequence[Input | Outcome]:
+        """Return all that is there, at least one."""
+
+
+class Model(Protocol):
+    """Something that answers."""
+
+    async def reply(self, request: Request, show: Callable[[Delta], None]) -> Reply:
+        """Return one whole reply; its pieces are shown as they come.
+
+        Raises ModelError when it came to nothing. One attempt: retries are the loop's.
+        """
+
+    async def close(self) -> None: ...
+
+
+class Sandbox(Protocol):
+    """Where tools run. One for each run, opened on first use."""
+
+    facts: SandboxFacts
+
+    async def run(self, job: Job, on_output: Callable[[bytes], None]) -> JobEnd:
+        """Run a job to its end; when this returns, no process of the job is left.
+
+        When cancelled: kill the job's whole process tree and return what is known, as
+        ending "cancelled". Raises UnavailableError when the sandbox itself is gone.
+        """
+
+    async def close(self) -> None:
+        """Stop and remove everything, within a few seconds. Never raises."""
