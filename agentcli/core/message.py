@@ -19,7 +19,7 @@ PAUSES: Stop = "pause_turn"
 
 
 class Usage(Record, frozen=True):
-    """Tokens by what they cost. `input_tokens` excludes all that was read from or put in a cache."""
+    """Tokens by what they cost. `input_tokens` excludes what a cache held or took."""
 
     input_tokens: int = 0
     output_tokens: int = 0

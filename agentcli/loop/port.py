@@ -3,9 +3,20 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from agentcli.core.event import Event, Input, Outcome, Recorded, Signal, Started
+from agentcli.core.event import (
+    Event,
+    Failed,
+    Input,
+    Outcome,
+    Prepared,
+    Recorded,
+    Signal,
+    Started,
+    ToolEnded,
+)
 from agentcli.core.message import Delta, Reply, Request
 from agentcli.core.sandbox import Job, JobEnd, SandboxFacts
+from agentcli.core.step import AskPerson, Prepare, RunTool
 
 Show = Callable[[Signal], None]
 
@@ -48,6 +59,23 @@ class Model(Protocol):
         """
 
     async def close(self) -> None: ...
+
+
+class Toolbox(Protocol):
+    """The only way to a tool."""
+
+    async def prepare(self, start: Started, prepare: Prepare) -> Prepared | Failed:
+        """Validate a call and find out the facts of it. Nothing is changed."""
+
+    async def run(self, start: Started, run: RunTool, show: Show) -> ToolEnded | Failed:
+        """Run exactly what was judged. `Failed` means that it surely did not happen."""
+
+
+class Approver(Protocol):
+    """A way to a person."""
+
+    def ask(self, start: Started, question: AskPerson) -> None:
+        """Put the question to a person, at once; the answer comes through the inbox."""
 
 
 class Sandbox(Protocol):

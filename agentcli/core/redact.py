@@ -1,0 +1,146 @@
+"""Finds secrets in text and puts a mark in their place, from which the owner can get them back."""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import quote
+
+KEY_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
+MARK = re.compile(r"\[REDACTED:[a-z_]+:[0-9a-f]{16}\]")
+SHORTEST_KNOWN = 8
+
+# Each rule: its type, what it looks like, and a lower-case word without which it cannot match.
+# Formats are those that the issuers document; the group `secret`, or else all, is the secret.
+RULES: tuple[tuple[str, str, str], ...] = (
+    ("anthropic_key", r"sk-ant-[A-Za-z0-9_-]{20,}", "sk-ant-"),
+    ("openai_key", r"sk-(?:proj-|svcacct-)?[A-Za-z0-9_-]{32,}", "sk-"),
+    ("aws_key_id", r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b", "sia"),
+    ("aws_key_id", r"\bAKIA[A-Z0-9]{16}\b", "akia"),
+    (
+        "aws_secret",
+        r"aws_?secret_?(?:access_?)?key\W{1,8}(?P<secret>[A-Za-z0-9/+=]{40})",
+        "aws",
+    ),
+    ("github_token", r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})", "gh"),
+    ("github_token", r"\bgithub_pat_[A-Za-z0-9_]{40,}", "github_pat_"),
+    ("gitlab_token", r"\bglpat-[A-Za-z0-9_-]{20,}", "glpat-"),
+    ("slack_token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}", "xox"),
+    ("slack_hook", r"https://[^\s/]*slack[^\s/]*/services/[A-Za-z0-9/]{20,}", "/services/"),
+    ("stripe_key", r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}", "k_"),
+    ("google_key", r"\bAIza[A-Za-z0-9_-]{35}", "aiza"),
+    ("npm_token", r"\bnpm_[A-Za-z0-9]{36}", "npm_"),
+    ("pypi_token", r"\bpypi-[A-Za-z0-9_-]{50,}", "pypi-"),
+    ("hf_token", r"\bhf_[A-Za-z0-9]{30,}", "hf_"),
+    ("sendgrid_key", r"\bSG\.[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{40,}", "sg."),
+    ("digitalocean_token", r"\bdo[opr]_v1_[a-f0-9]{64}", "_v1_"),
+    ("telegram_token", r"\b\d{8,10}:AA[A-Za-z0-9_-]{33}", ":aa"),
+    ("azure_key", r"AccountKey=(?P<secret>[A-Za-z0-9+/=]{40,})", "accountkey="),
+    ("jwt", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}", "eyj"),
+    (
+        "private_key",
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----",
+        "private key-----",
+    ),
+    ("bearer", r"(?i:bearer)\s+(?P<secret>[A-Za-z0-9._~+/-]{20,}=*)", "bearer"),
+    ("url_password", r"\b[a-z][a-z0-9+.-]*://[^\s/:@]+:(?P<secret>[^\s/@]{3,})@", "://"),
+    (
+        "password",
+        r"(?i:passwo?r?d|secret|token|api_?key)[\"']?\s*[:=]\s*[\"']?"
+        r"(?P<secret>(?=[^\s\"']*\d)[A-Za-z0-9_!@#$%^&*+/.=~-]{12,})",
+        "",
+    ),
+)
+ASSIGNED = re.compile(r"passw|pwd|secret|token|api_?key", re.IGNORECASE)
+COMPILED = [(name, re.compile(pattern), word) for name, pattern, word in RULES]
+
+
+def known_secrets(environ: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Return the values of an environment whose names say that they are secret."""
+    return tuple(
+        value for name, value in environ if KEY_NAME.search(name) and len(value) >= SHORTEST_KNOWN
+    )
+
+
+class Redactor:
+    """Knows the rules, the exact secrets of this process, and the key of the run's marks.
+
+    A mark is keyed, so that equal secrets stay comparable and small ones cannot be guessed.
+    """
+
+    def __init__(self, key: bytes, known: Iterable[str] = ()) -> None:
+        self.key = key
+        forms = {form for value in known for form in forms_of(value)}
+        longest_first = sorted(forms, key=len, reverse=True)
+        self.known = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+
+    def mark(self, kind: str, secret: str) -> str:
+        digest = hmac.new(self.key, secret.encode("utf-8", "surrogatepass"), hashlib.sha256)
+        return f"[REDACTED:{kind}:{digest.hexdigest()[:16]}]"
+
+    def clean(self, text: str, keep: Callable[[str, str], None] | None = None) -> str:
+        """Return the text with a mark for each secret.
+
+        keep: is given each mark and its secret, so that `restore` can undo it. Marks that stand
+        in the text already are then marked as well, or they would be restored as if ours.
+        """
+
+        def put_mark(kind: str, match: re.Match[str]) -> str:
+            found = match.group()
+            secret = match.groupdict().get("secret") or found
+            if MARK.fullmatch(secret):
+                return found
+            mark = self.mark(kind, secret)
+            if keep is not None:
+                keep(mark, secret)
+            start = match.start("secret") - match.start() if secret != found else 0
+            return found[:start] + mark + found[start + len(secret) :]
+
+        if keep is not None and "[REDACTED:" in text:
+            text = MARK.sub(lambda match: self.keep_mark(match.group(), keep), text)
+        if self.known is not None:
+            text = self.known.sub(lambda match: put_mark("known", match), text)
+        low = text.lower()
+        for kind, pattern, word in COMPILED:
+            if word in low if word else ASSIGNED.search(low):
+                text = pattern.sub(lambda match, kind=kind: put_mark(kind, match), text)  # type: ignore[misc]
+        return text
+
+    def keep_mark(self, literal: str, keep: Callable[[str, str], None]) -> str:
+        mark = self.mark("mark", literal)
+        keep(mark, literal)
+        return mark
+
+
+def restore(text: str, find: Callable[[str], str | None]) -> str:
+    """Return the text as it was before `clean` kept its secrets; `find` gives a mark's secret."""
+    if "[REDACTED:" not in text:
+        return text
+
+    def secret_of(match: re.Match[str]) -> str:
+        found = find(match.group())
+        return match.group() if found is None else found
+
+    return MARK.sub(secret_of, text)
+
+
+def forms_of(secret: str) -> set[str]:
+    """Return a secret as it is, in base64 and percent-encoded."""
+    raw = secret.encode("utf-8", "surrogatepass")
+    plain = base64.b64encode(raw).decode().rstrip("=")
+    return {secret, plain, base64.urlsafe_b64encode(raw).decode().rstrip("="), quote(secret, "")}
+
+
+def map_strings(value: Any, change: Callable[[str], str]) -> Any:
+    """Return plain JSON data with every string changed, keys too."""
+    match value:
+        case str():
+            return change(value)
+        case list():
+            return [map_strings(item, change) for item in value]
+        case dict():
+            return {change(name): map_strings(item, change) for name, item in value.items()}
+        case _:
+            return value

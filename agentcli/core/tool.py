@@ -1,0 +1,61 @@
+"""What the rules know of a tool, and what is found out about one call before it is judged."""
+
+from typing import Literal, get_args
+
+from agentcli.core.record import Record
+
+RiskTier = Literal["read_only", "reversible", "irreversible", "privileged"]
+TIERS: tuple[RiskTier, ...] = get_args(RiskTier)
+Condition = Literal["sandboxed", "offline", "restorable"]
+Integrity = Literal["user", "tool", "untrusted"]
+Confidentiality = Literal["public", "private"]
+
+
+class Label(Record, frozen=True):
+    """Where a value comes from and who may see it. The defaults are those of an unknown tool."""
+
+    integrity: Integrity = "untrusted"
+    confidentiality: Confidentiality = "private"
+
+
+class ToolRule(Record, frozen=True):
+    """A tool as the rules see it. An unknown tool is all that the defaults say.
+
+    digest: of its manifest and script: another version of a tool is another tool.
+    reversible_when: unless all of these hold for a call, it counts as irreversible.
+    idempotent: may run again under the same key without a second effect.
+    """
+
+    digest: str = ""
+    version: int = 0
+    tier: RiskTier = "irreversible"
+    reversible_when: tuple[Condition, ...] = ()
+    egress: bool = True
+    idempotent: bool = False
+    label: Label = Label()
+
+
+class Facts(Record, frozen=True):
+    """What was found out about one call. Observed once, stored, never looked up again.
+
+    tool: digest of the tool. sandbox: digest of the sandbox's spec.
+    snapshot: handle of the workspace's state before the call, "" where none was needed.
+    preview: what the call would change, as a person is to see it, clipped.
+    notes: of the sandbox, for people.
+    """
+
+    tool: str = ""
+    sandbox: str = ""
+    sandboxed: bool = False
+    offline: bool = False
+    restorable: bool = False
+    snapshot: str = ""
+    preview: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def tier_of(rule: ToolRule, facts: Facts) -> RiskTier:
+    """Return the tier of one call: a reversible tool is so only where its conditions hold."""
+    if rule.tier == "reversible" and not all(getattr(facts, name) for name in rule.reversible_when):
+        return "irreversible"
+    return rule.tier

@@ -1,0 +1,114 @@
+"""Where secrets go that the ledger must not hold but the run still needs, and big outputs."""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from agentcli.core.event import Checked, Event, Failed, ToolEnded
+from agentcli.core.redact import Redactor, map_strings, restore
+from agentcli.errors import LedgerError
+
+# What tools say is cleaned for good: the model sees the marks too.
+CLEANED_FOR_GOOD = (ToolEnded, Failed, Checked)
+
+
+class Vault:
+    """The private folder of one run, 0700: a key, and each secret in a file of its mark's hash.
+
+    sync_file: makes a written file safe; a record that names it is synced after it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        known: tuple[str, ...] = (),
+        sync_file: Callable[[int], None] = os.fsync,
+    ) -> None:
+        self.folder, self.sync_file = folder, sync_file
+        self.cache: dict[str, str] = {}
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        key = folder / "key"
+        if not key.exists():
+            write_private(key, secrets.token_bytes(32), sync_file)
+        self.redactor = Redactor(key.read_bytes(), known)
+
+    def clean(self, event: Event) -> Event:
+        """Return the event as it may be stored."""
+        if isinstance(event, CLEANED_FOR_GOOD):
+            return mapped(event, self.redactor.clean)
+        return mapped(event, lambda text: self.redactor.clean(text, self.keep))
+
+    def restore(self, event: Event) -> Event:
+        """Return the event as it was before `clean`."""
+        if isinstance(event, CLEANED_FOR_GOOD):
+            return event
+        return mapped(event, lambda text: restore(text, self.find))
+
+    def keep(self, mark: str, secret: str) -> None:
+        if mark not in self.cache:
+            path = self.path_of(mark)
+            if not path.exists():
+                write_private(path, secret.encode("utf-8", "surrogatepass"), self.sync_file)
+            self.cache[mark] = secret
+
+    def find(self, mark: str) -> str | None:
+        """Return the secret behind a mark, or None where it is gone."""
+        if mark not in self.cache:
+            try:
+                found = self.path_of(mark).read_bytes()
+            except FileNotFoundError:
+                return None
+            self.cache[mark] = found.decode("utf-8", "surrogatepass")
+        return self.cache[mark]
+
+    def path_of(self, mark: str) -> Path:
+        return self.folder / mark.rstrip("]").rpartition(":")[2]
+
+
+def mapped(event: Event, change: Callable[[str], str]) -> Event:
+    """Return the event with its strings changed; the very same one if nothing changes."""
+    plain = msgspec.to_builtins(event)
+    changed = map_strings(plain, change)
+    return event if changed == plain else msgspec.convert(changed, Event, strict=True)
+
+
+def write_private(path: Path, data: bytes, sync_file: Callable[[int], None] = os.fsync) -> None:
+    """Write a new file, 0600 and safe, under its name only once it is whole.
+
+    Raises LedgerError.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(file, rest) :]
+            sync_file(file)
+        finally:
+            os.close(file)
+        os.replace(beside, path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise LedgerError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+class Outputs:
+    """The whole outputs of tools, each in a file named by its content's hash."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def put(self, text: str) -> str:
+        """Return the handle of a text: the name of its file."""
+        data = text.encode("utf-8", "replace")
+        handle = hashlib.sha256(data).hexdigest()[:24] + ".txt"
+        path = self.folder / handle
+        if not path.exists():
+            write_private(path, data)
+        return handle

@@ -1,0 +1,46 @@
+"""Holds an answer and a workspace against what a task asks of them."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from agentcli.core.event import Checked, Replied, Started
+from agentcli.core.message import text_of
+from agentcli.core.step import Check, Checks
+from agentcli.core.view import Read
+
+
+class FindProblems(Protocol):
+    """Holds a JSON text against a JSON Schema and returns all that is wrong."""
+
+    def __call__(self, schema: dict[str, Any], text: str) -> list[str]: ...
+
+
+@dataclass(frozen=True)
+class Checker:
+    workspace: Path
+    read: Read
+    find_problems: FindProblems
+
+    def __call__(self, start: Started, check: Check) -> Checked:
+        if check.what == "files":
+            return Checked(start.id, tuple(self.missing_files(check.checks)))
+        replied = self.read(check.reply)
+        text = text_of(replied.blocks) if isinstance(replied, Replied) else ""
+        return Checked(start.id, tuple(self.wrong_in_answer(check.checks, text)))
+
+    def missing_files(self, checks: Checks) -> list[str]:
+        return [f"{name}: not there" for name in checks.files if not self.is_file(name)]
+
+    def is_file(self, name: str) -> bool:
+        path = (self.workspace / name).resolve()
+        return path.is_relative_to(self.workspace.resolve()) and path.exists()
+
+    def wrong_in_answer(self, checks: Checks, text: str) -> list[str]:
+        wrong: list[str] = []
+        if checks.answer_schema is not None:
+            wrong += self.find_problems(checks.answer_schema, text)
+        if checks.answer_pattern and not re.search(checks.answer_pattern, text):
+            wrong.append(f"the answer must match the pattern {checks.answer_pattern}")
+        return wrong
