@@ -1,0 +1,91 @@
+"""The entry of the program: every way out of it has an exit code and, at most, a sentence."""
+
+import os
+import signal
+import sys
+
+
+def main() -> None:
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        print_version()
+        return
+    if sys.platform == "win32":
+        sys.exit("agentcli runs on Linux and macOS; on Windows use WSL.")
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: list[str]) -> int:
+    """Run one command line and return its exit code."""
+    from agentcli.errors import AgentcliError
+
+    try:
+        return call(words)
+    except AgentcliError as error:
+        complain(str(error), error.hint)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read stdout is gone; nothing more can be said there, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except FileNotFoundError as error:
+        if is_folder_gone():
+            complain("the folder that you are in does not exist any more", "cd to another one")
+            return 66
+        raise error
+    except OSError as error:
+        if error.errno is None or error.filename is None:
+            raise
+        complain(f"{error.filename}: {error.strerror}", "")
+        return 73
+
+
+def call(words: list[str]) -> int:
+    import typer
+
+    from agentcli.cli.app import app
+
+    try:
+        code = app(words, standalone_mode=False)
+        sys.stdout.flush()
+    except typer.Abort:
+        return 130
+    except typer.BadParameter.__mro__[1] as error:  # all that is wrong with the words
+        if not words:
+            print(error.format_message(), file=sys.stderr)
+            return 64
+        where = error.ctx.command_path if error.ctx else "agentcli"
+        complain(error.format_message(), f"See: {where} --help")
+        return 64
+    return code if isinstance(code, int) else 0
+
+
+def complain(message: str, hint: str) -> None:
+    from agentcli.core.visible import visible
+
+    sys.stdout.flush()
+    print(f"agentcli: {visible(message)}", file=sys.stderr)
+    if hint:
+        print(visible(hint), file=sys.stderr)
+
+
+def is_folder_gone() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
+def print_version() -> None:
+    import platform
+
+    from agentcli import __version__
+
+    python = platform.python_version()
+    print(f"agentcli {__version__} (Python {python}, {platform.system()} {platform.machine()})")
+
+
+if __name__ == "__main__":
+    main()

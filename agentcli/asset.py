@@ -1,0 +1,62 @@
+"""Finds the files that ship with the program and those of its user."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+
+
+def shipped(*parts: str) -> Path:
+    """Return a path below one of the shipped folders: tools, configs, sandboxes.
+
+    An installed package holds them itself; in a checkout they stand beside it.
+    """
+    bundled = PACKAGE / "_bundled"
+    return (bundled if bundled.is_dir() else PACKAGE.parent).joinpath(*parts)
+
+
+def config_home(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder of the user's own profiles, tasks, tools and settings."""
+    return home(environ) or Path(platform_folder("config"))
+
+
+def state_home(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder of runs and of what they keep."""
+    return home(environ) or Path(platform_folder("data"))
+
+
+def home(environ: Mapping[str, str]) -> Path | None:
+    """Return the one folder that holds everything, if the user has named one."""
+    named = environ.get("AGENTCLI_HOME")
+    return Path(named).expanduser() if named else None
+
+
+def platform_folder(kind: str) -> str:
+    import platformdirs
+
+    if kind == "config":
+        return platformdirs.user_config_dir("agentcli", appauthor=False)
+    return platformdirs.user_data_dir("agentcli", appauthor=False)
+
+
+def folders(kind: str) -> Iterator[Path]:
+    """Yield where files of a kind (`profiles`, `tasks`) are looked for, the user's own first."""
+    for folder in (config_home() / kind, shipped("configs", kind)):
+        if folder.is_dir():
+            yield folder
+
+
+def named_files(kind: str) -> dict[str, Path]:
+    """Return the YAML files of a kind by name; the user's own take the place of shipped ones."""
+    found: dict[str, Path] = {}
+    for folder in folders(kind):
+        for path in sorted(folder.glob("*.yaml")):
+            found.setdefault(path.stem, path)
+    return found
+
+
+def tool_folders() -> list[Path]:
+    """Return the folders of manifests: the shipped ones and the user's own."""
+    own = config_home() / "tools"
+    return [shipped("tools"), *([own] if own.is_dir() else [])]

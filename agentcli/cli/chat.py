@@ -1,0 +1,40 @@
+"""`agentcli chat`: a conversation at the terminal."""
+
+from agentcli.cli import options
+
+
+def chat(
+    profile: options.PROFILE = "default",
+    model: options.MODEL = "",
+    workspace: options.WORKSPACE = None,
+    sandbox: options.SANDBOX = "",
+    usd: options.USD = "",
+    steps: options.STEPS = None,
+) -> int:
+    """Talk with the model; it works in the folder that you are in.
+
+    agentcli chat
+    agentcli chat -p coder -C ~/src/app
+    """
+    import datetime
+    import sys
+
+    from agentcli import asset
+    from agentcli.compose.oneshot import OneShot
+    from agentcli.compose.plan import Overrides, make_plan
+    from agentcli.compose.session import make_model
+    from agentcli.config.profile import load_profile
+    from agentcli.core.step import Agent
+    from agentcli.errors import UsageError
+    from agentcli.ledger.folder import new_run
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("chat needs a terminal", hint='Without one: agentcli run --prompt "..."')
+    over = Overrides(model or None, sandbox or None, options.parse_usd(usd), steps)
+    here = options.workspace_of(workspace)
+    plan = make_plan(load_profile(profile), Agent("chat"), here, over, title="chat")
+    folder = new_run(asset.state_home(), datetime.datetime.now(datetime.UTC))
+    folder.keep_plan(plan)
+    from agentcli.shell.chat import chat_with
+
+    return chat_with(OneShot(plan, folder, make_model(plan.model)))

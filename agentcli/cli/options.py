@@ -1,0 +1,41 @@
+"""The options that several commands share."""
+
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PROFILE = Annotated[str, typer.Option("--profile", "-p", help="Who works: a name or a file.")]
+MODEL = Annotated[
+    str, typer.Option("--model", "-m", help="A model's id, or scripted:FILE to need no key.")
+]
+WORKSPACE = Annotated[
+    Path | None, typer.Option("--workspace", "-C", help="The folder that tools work in.")
+]
+SANDBOX = Annotated[
+    str, typer.Option("--sandbox", help="docker, bubblewrap, or local: this machine itself.")
+]
+USD = Annotated[str, typer.Option("--usd", help="The most it may cost, in dollars.")]
+STEPS = Annotated[
+    int | None, typer.Option("--steps", min=1, help="How often it may ask the model.")
+]
+TIME = Annotated[int | None, typer.Option("--time", min=1, help="Seconds it may take.")]
+
+
+def parse_usd(text: str) -> Decimal | None:
+    """Return an amount of money, None for "". Raises BadParameter."""
+    if not text:
+        return None
+    try:
+        usd = Decimal(text.removeprefix("$"))
+    except InvalidOperation:
+        raise typer.BadParameter(f"--usd: expected a number, got `{text}`") from None
+    if not usd.is_finite() or usd <= 0:
+        raise typer.BadParameter(f"--usd: must be above 0, got {text}")
+    return usd
+
+
+def workspace_of(path: Path | None) -> Path:
+    """Return the folder to work in, the current one by default."""
+    return Path.cwd() if path is None else path.expanduser()

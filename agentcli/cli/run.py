@@ -1,0 +1,234 @@
+"""`agentcli run` and `agentcli resume`: one task, from its start or from where it stopped."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agentcli.cli import options
+from agentcli.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from agentcli.compose.outcome import Outcome
+    from agentcli.compose.plan import Overrides
+    from agentcli.config.profile import Budget
+    from agentcli.core.event import Input
+    from agentcli.core.plan import Plan
+    from agentcli.ledger.folder import RunFolder
+
+JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+STREAM = Annotated[bool, typer.Option("--stream-json", help="Print one JSON event a line.")]
+
+
+def run(
+    task: Annotated[str, typer.Argument(help="A task's file or name; - reads a prompt.")] = "",
+    prompt: Annotated[
+        str, typer.Option("--prompt", help="What is wanted, instead of a task.")
+    ] = "",
+    var: Annotated[list[str] | None, typer.Option("--var", help="A variable: name=value.")] = None,
+    profile: options.PROFILE = "",
+    model: options.MODEL = "",
+    workspace: options.WORKSPACE = None,
+    sandbox: options.SANDBOX = "",
+    usd: options.USD = "",
+    steps: options.STEPS = None,
+    time: options.TIME = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where the answer goes.")
+    ] = None,
+    as_json: JSON = False,
+    stream_json: STREAM = False,
+) -> int:
+    """Run one task to its end.
+
+    agentcli run --prompt "What is in this folder?"
+    agentcli run report.yaml --var month=2026-10 --json
+    git diff | agentcli run - --prompt "Review this."
+    """
+    from agentcli.compose.plan import Overrides
+
+    over = Overrides(model or None, sandbox or None, options.parse_usd(usd), steps, time)
+    plan, folder = plan_of(task, prompt, parse_vars(var or []), profile, workspace, over)
+    return drive(plan, folder, as_json=as_json, stream_json=stream_json, output=output)
+
+
+def resume(
+    run: Annotated[str, typer.Argument(help="A run: its id, a prefix, a path, or last.")] = "last",
+    model: options.MODEL = "",
+    usd: options.USD = "",
+    steps: options.STEPS = None,
+    as_json: JSON = False,
+    stream_json: STREAM = False,
+) -> int:
+    """Go on with a run that stopped: with its own profile, task, tools and limits.
+
+    agentcli resume last
+    agentcli resume 20261123-1130 --usd 5
+    """
+    from msgspec.structs import replace
+
+    from agentcli import asset
+    from agentcli.compose.plan import UUSD
+    from agentcli.core.event import BudgetRaised
+    from agentcli.ledger.folder import find_run
+
+    folder = find_run(asset.state_home(), run)
+    plan = folder.plan()
+    if model:
+        plan = replace(plan, model=model)
+    money = options.parse_usd(usd)
+    more: tuple[Input, ...] = ()
+    if money is not None or steps is not None:
+        more = (BudgetRaised(int(money * UUSD) if money else 0, steps or 0),)
+    if plan.agent.pattern == "chat":
+        from agentcli.compose.oneshot import OneShot
+        from agentcli.compose.session import make_model
+        from agentcli.shell.chat import chat_with
+
+        return chat_with(OneShot(plan, folder, make_model(plan.model), more=more))
+    return drive(plan, folder, more, as_json=as_json, stream_json=stream_json)
+
+
+def parse_vars(words: list[str]) -> dict[str, str]:
+    values = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--var {word}: expected name=value")
+        values[name] = value
+    return values
+
+
+def plan_of(
+    task: str,
+    prompt: str,
+    values: dict[str, str],
+    profile: str,
+    workspace: Path | None,
+    over: "Overrides",
+) -> tuple["Plan", "RunFolder"]:
+    """Return the plan of what the command line asks for, and the folder of its run."""
+    import datetime
+
+    from agentcli import asset
+    from agentcli.compose.plan import make_plan
+    from agentcli.config.profile import load_profile
+    from agentcli.config.task import load_task, make_workspace
+    from agentcli.core.step import Agent
+    from agentcli.ledger.folder import new_run
+
+    here = options.workspace_of(workspace)
+    now = datetime.datetime.now(datetime.UTC)
+    if task and task != "-":
+        if prompt:
+            raise UsageError("a task and --prompt do not go together")
+        loaded = load_task(task, values)
+        who = load_profile(profile or loaded.file.profile)
+        over = with_limits(over, loaded.file.limits)
+        folder = new_run(asset.state_home(), now)
+        root = make_workspace(loaded, here, folder.workspace)
+        title = loaded.file.title or loaded.name
+        plan = make_plan(who, loaded.agent, root, over, title=title, output=loaded.output)
+    else:
+        if values:
+            raise UsageError("--var goes with a task")
+        text = read_prompt(prompt, task)
+        who = load_profile(profile or "default")
+        plan = make_plan(who, Agent("react", text), here, over, title=first_line(text))
+        folder = new_run(asset.state_home(), now)
+    folder.keep_plan(plan)
+    return plan, folder
+
+
+def with_limits(over: "Overrides", limits: "Budget") -> "Overrides":
+    """Return the task's limits where the command line says nothing."""
+    from dataclasses import replace
+
+    return replace(
+        over,
+        usd=over.usd or limits.usd,
+        steps=over.steps or limits.steps,
+        time_s=over.time_s or limits.time_s,
+    )
+
+
+def read_prompt(prompt: str, task: str) -> str:
+    """Return what is wanted: the option's text, what is piped in, or both."""
+    piped = ""
+    if task == "-" or not prompt:
+        if not prompt and sys.stdin.isatty():
+            raise UsageError("what is wanted? Give a task, --prompt TEXT, or pipe a prompt in.")
+        try:
+            piped = sys.stdin.read()
+        except UnicodeDecodeError as error:
+            raise InputError(f"stdin: must be UTF-8 text: {error.reason}") from None
+    text = "\n\n".join(part for part in (prompt.strip(), piped.strip()) if part)
+    if not text:
+        raise UsageError("the prompt is empty")
+    return text
+
+
+def first_line(text: str) -> str:
+    line = text.strip().partition("\n")[0]
+    return line if len(line) <= 60 else line[:59] + "…"
+
+
+def drive(
+    plan: "Plan",
+    folder: "RunFolder",
+    more: tuple["Input", ...] = (),
+    *,
+    as_json: bool,
+    stream_json: bool,
+    output: Path | None = None,
+) -> int:
+    """Run in the way that the streams and options ask for, and return the exit code."""
+    import asyncio
+    import json
+    from dataclasses import replace
+
+    from agentcli.compose.oneshot import OneShot
+    from agentcli.compose.session import make_model
+    from agentcli.shell import headless
+
+    if as_json and stream_json:
+        raise UsageError("--json and --stream-json do not go together")
+    shot = OneShot(plan, folder, make_model(plan.model), more=more)
+    structured = plan.agent.checks.answer_schema is not None
+    if as_json or stream_json:
+        out = headless.reserve_stdout()
+        if stream_json:
+            shot = replace(shot, front=headless.StreamJson(out).front)
+        outcome = asyncio.run(shot.go())
+        document = outcome.document(str(folder.ledger), structured=structured)
+        indent = None if stream_json else 2
+        out.write(json.dumps(document, ensure_ascii=False, indent=indent) + "\n")
+        out.flush()
+    elif sys.stderr.isatty() and sys.stdin.isatty():
+        from agentcli.shell.watch import run_in_terminal
+
+        outcome = run_in_terminal(shot)
+    else:
+        front = headless.Progress(sys.stderr).front
+        outcome = asyncio.run(replace(shot, front=front).go())
+        headless.answer_to(sys.stdout, outcome.answer)
+        for line in headless.last_lines(outcome, str(folder.ledger)):
+            headless.Progress(sys.stderr).say(line)
+    keep_answer(plan, outcome, output)
+    return outcome.exit_code
+
+
+def keep_answer(plan: "Plan", outcome: "Outcome", output: Path | None) -> None:
+    """Write the answer where the command line, or else the task, wants it."""
+    if not outcome.answer or outcome.status != "done":
+        return
+    path = output
+    if path is None and plan.output:
+        root = Path(plan.sandbox.workspace)
+        path = (root / plan.output).resolve()
+        if not path.is_relative_to(root.resolve()):
+            raise InputError(f"output: {plan.output} is outside of the workspace")
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(outcome.answer.rstrip("\n") + "\n", encoding="utf-8")

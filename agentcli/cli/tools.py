@@ -1,0 +1,124 @@
+"""`agentcli tools`: what the model may be offered, and one call by hand."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agentcli.cli import options
+from agentcli.errors import InputError, MissingFileError
+
+if TYPE_CHECKING:
+    from agentcli.tool.manifest import LoadedTool
+
+app = typer.Typer(help="The tools.", no_args_is_help=True, rich_markup_mode=None)
+NAME = Annotated[str, typer.Argument(help="A tool's name.")]
+
+
+def load() -> dict[str, "LoadedTool"]:
+    from agentcli import asset
+    from agentcli.tool.manifest import load_tools
+
+    return load_tools(asset.tool_folders())
+
+
+def find(name: str) -> "LoadedTool":
+    from agentcli.document import did_you_mean
+
+    tools = load()
+    if name not in tools:
+        message = f"there is no tool `{name}`{did_you_mean(name, tools)}"
+        raise MissingFileError(message, hint="List them: agentcli tools list")
+    return tools[name]
+
+
+@app.command("list")
+def list_tools() -> None:
+    """List the tools with their tiers.
+
+    agentcli tools list
+    """
+    for tool in load().values():
+        manifest = tool.manifest
+        about = manifest.description.strip().partition("\n")[0]
+        print(f"{manifest.name:14} {manifest.tier:13} {about}")
+
+
+@app.command("show")
+def show(name: NAME) -> None:
+    """Show a tool as the model and the rules see it.
+
+    agentcli tools show shell
+    """
+    import json
+
+    tool = find(name)
+    manifest = tool.manifest
+    egress = "can send data out" if manifest.egress else "cannot send data out"
+    print(f"{manifest.name} version {manifest.version} · {manifest.tier} · {egress}")
+    if manifest.reversible_when:
+        print(f"irreversible unless {', '.join(manifest.reversible_when)}")
+    print(f"digest {tool.digest}\nfrom {tool.path}\n\n{manifest.description.strip()}\n")
+    print(json.dumps(manifest.parameters, indent=2, ensure_ascii=False))
+    for example in manifest.examples:
+        print(f"example: {json.dumps(example, ensure_ascii=False)}")
+
+
+@app.command("check")
+def check(name: Annotated[str, typer.Argument(help="A tool; all by default.")] = "") -> int:
+    """Check manifests: what is wrong with them, and what would make them better.
+
+    agentcli tools check
+    """
+    from agentcli.tool.lint import lint
+
+    tools = [find(name)] if name else list(load().values())
+    findings = [(tool, line) for tool in tools for line in lint(tool)]
+    for tool, line in findings:
+        print(f"{tool.path}: {line}")
+    print(f"{len(tools)} tools, {len(findings)} findings")
+    return 1 if findings else 0
+
+
+@app.command("call")
+def call(
+    name: NAME,
+    arguments: Annotated[str, typer.Argument(help="A JSON object; - reads it.")] = "{}",
+    workspace: options.WORKSPACE = None,
+    sandbox: options.SANDBOX = "",
+    profile: options.PROFILE = "default",
+) -> int:
+    """Call one tool as the model would: checked, judged, sandboxed and recorded.
+
+    agentcli tools call calculator '{"expression": "0.1 + 0.2"}'
+    """
+    import datetime
+    import sys
+
+    from agentcli import asset
+    from agentcli.cli.run import drive
+    from agentcli.compose.plan import Overrides, make_plan
+    from agentcli.config.profile import load_profile
+    from agentcli.core.step import Agent, Call
+    from agentcli.ledger.folder import new_run
+
+    find(name)
+    text = sys.stdin.read() if arguments == "-" else arguments
+    one = Agent("single", call=Call(name, parse(text), origin="task"))
+    here = options.workspace_of(workspace)
+    over = Overrides(backend=sandbox or None)
+    plan = make_plan(load_profile(profile), one, here, over, title=f"tools call {name}")
+    folder = new_run(asset.state_home(), datetime.datetime.now(datetime.UTC))
+    folder.keep_plan(plan)
+    return drive(plan, folder, as_json=False, stream_json=False)
+
+
+def parse(text: str) -> dict[str, object]:
+    import json
+
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"the arguments are not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InputError(f"the arguments must be a JSON object, got {type(value).__name__}")
+    return value

@@ -1,0 +1,91 @@
+"""Drives a run to its end or to where it must wait, under signals and a time limit."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from agentcli.compose.outcome import Outcome, Tally, outcome_of
+from agentcli.compose.session import Front, Session, quiet_front
+from agentcli.core.event import Input, Pause, Paused, Recorded
+from agentcli.core.plan import Plan
+from agentcli.ledger.folder import RunFolder
+from agentcli.loop.port import Model
+
+
+@dataclass
+class OneShot:
+    """One process's work at one run. `more`: facts beside its start or resumption."""
+
+    plan: Plan
+    folder: RunFolder
+    model: Model
+    front: Front = field(default_factory=quiet_front)
+    more: tuple[Input, ...] = ()
+
+    async def go(self) -> Outcome:
+        """Return what came of it. Raises LedgerError, and whatever its parts cannot mend."""
+        tally = Tally()
+        front = Front(
+            both(tally.publish, self.front.publish), self.front.show, self.front.show_card
+        )
+        async with Session(self.plan, self.folder, front, self.model) as session:
+            for rec in session.records:
+                tally.publish(rec)
+            if state_is_over(session):
+                return outcome_of(session.state, tally, session.journal.read)
+            first = session.go_on() if session.records else session.begin()
+            if self.plan.policy.offered:
+                session.sandbox.warm()
+            pause = session.inbox.put
+            with signals(lambda why: pause(Paused(why))):
+                timer = asyncio.get_running_loop().call_later(
+                    self.plan.time_s, lambda: pause(Paused("time"))
+                )
+                try:
+                    state = await session.run(first, *self.more)
+                finally:
+                    timer.cancel()
+            return outcome_of(state, tally, session.journal.read)
+
+
+def state_is_over(session: Session) -> bool:
+    return session.state.phase == "ended"
+
+
+def both(
+    one: Callable[[Recorded], None], other: Callable[[Recorded], None]
+) -> Callable[[Recorded], None]:
+    def publish(rec: Recorded) -> None:
+        one(rec)
+        other(rec)
+
+    return publish
+
+
+@contextmanager
+def signals(pause: Callable[[Pause], None]) -> Iterator[None]:
+    """Turn Ctrl+C and termination into a pause; a second Ctrl+C ends the process's work at once."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    asked: list[Pause] = []
+
+    def on_signal(why: Pause) -> None:
+        if asked and why == "interrupted":
+            task.cancel()
+        asked.append(why)
+        pause(why)
+
+    handled: dict[int, Pause] = {
+        signal.SIGINT: "interrupted",
+        signal.SIGTERM: "terminated",
+        signal.SIGHUP: "terminated",
+    }
+    for number, why in handled.items():
+        loop.add_signal_handler(number, on_signal, why)
+    try:
+        yield
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)

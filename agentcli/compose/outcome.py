@@ -1,0 +1,231 @@
+"""What came of a run: for the exit code, the last lines on the screen and the JSON document."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentcli.core.event import (
+    Answered,
+    BudgetRaised,
+    Checked,
+    Event,
+    Failed,
+    Judged,
+    Parked,
+    Recorded,
+    Replied,
+    RunStarted,
+    Settled,
+    ToolEnded,
+)
+from agentcli.core.message import Usage, text_of
+from agentcli.core.policy import Deny
+from agentcli.core.state import RunState
+from agentcli.core.view import Read
+
+# What kept an ask or a call from being done, and the exit code that says so.
+EXIT_OF_FAILURE = {
+    "transient": 75,
+    "auth": 77,
+    "billing": 77,
+    "permission": 77,
+    "not_found": 78,
+    "config": 78,
+    "too_large": 65,
+    "invalid": 70,
+    "unavailable": 69,
+}
+EXIT_OF_PARKING = {
+    "budget": 76,
+    "steps": 76,
+    "approval": 77,
+    "interrupted": 130,
+    "time": 124,
+    "terminated": 143,
+    "left": 0,
+}
+WHY_PARKED = {
+    "budget": "The money limit does not cover the next step.",
+    "steps": "The limit of steps is reached.",
+    "approval": "A call needs a person's yes, and nobody is there to ask.",
+    "interrupted": "Stopped.",
+    "time": "The time limit is reached.",
+    "terminated": "Terminated.",
+    "left": "",
+}
+HINT_OF_PARKING = {
+    "budget": "Raise it: --usd",
+    "steps": "Raise it: --steps",
+    "approval": "Resume it in a terminal to answer.",
+}
+WHY_STOPPED = {
+    "max_tokens": "The answer was cut at the profile's max_tokens.",
+    "model_context_window_exceeded": "The conversation no longer fits the model's context.",
+    "refusal": "The model refused to go on.",
+}
+
+
+@dataclass
+class Tally:
+    """Sums up a run from its records. The sums equal those of the ledger."""
+
+    usage: Usage = field(default_factory=Usage)
+    replies: int = 0
+    calls: int = 0
+    unpriced: bool = False
+    spent_uusd: int = 0
+    limit_uusd: int | None = None
+    parked: Parked | None = None
+    wrong: dict[str, int] = field(default_factory=dict)  # check step -> seq of what it found
+
+    def publish(self, rec: Recorded) -> None:
+        match rec.event:
+            case RunStarted(limit_uusd=limit):
+                self.limit_uusd = limit
+            case BudgetRaised(limit_uusd=limit) if self.limit_uusd is not None:
+                self.limit_uusd = max(limit, self.limit_uusd)
+            case Replied(usage=usage, cost_uusd=cost):
+                self.spent_uusd += cost or 0
+                self.replies += 1
+                self.usage = added(self.usage, usage)
+                self.unpriced = self.unpriced or cost is None
+            case ToolEnded():
+                self.calls += 1
+            case Settled(step=step, status=status, at=at) if "/check." in step:
+                self.wrong.pop(step, None)
+                if status != "done":
+                    self.wrong[step] = at
+            case Parked() as parked:
+                self.parked = parked
+
+
+def added(one: Usage, other: Usage) -> Usage:
+    fields = (getattr(one, name) + getattr(other, name) for name in Usage.__struct_fields__)
+    return Usage(*fields)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """status: done, failed, parked. message: why, in words, "" if all is well."""
+
+    run: str
+    status: str
+    exit_code: int
+    message: str
+    hint: str
+    answer: str
+    cost_uusd: int | None
+    tally: Tally
+
+    @property
+    def cost_usd(self) -> str | None:
+        return None if self.cost_uusd is None else f"{self.cost_uusd / 1e6:.6f}"
+
+    def document(self, ledger: str, *, structured: bool) -> dict[str, Any]:
+        """Return the JSON document of `--json`. structured: the answer is JSON by the task."""
+        usage = self.tally.usage
+        document: dict[str, Any] = {
+            "type": "result",
+            "version": 1,
+            "run": self.run,
+            "status": self.status,
+            "exit_code": self.exit_code,
+            "message": self.message,
+            "hint": self.hint,
+            "answer": self.answer,
+            "cost_usd": self.cost_usd,
+            "turns": self.tally.replies,
+            "calls": self.tally.calls,
+            "usage": {name: getattr(usage, name) for name in Usage.__struct_fields__},
+            "ledger": ledger,
+            "resume": f"agentcli resume {self.run}" if self.status == "parked" else None,
+        }
+        if structured:
+            document["structured"] = json_or_none(self.answer)
+        return document
+
+
+def json_or_none(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def outcome_of(state: RunState, tally: Tally, read: Read) -> Outcome:
+    cost = None if tally.unpriced else state.purse.spent_uusd
+    if state.phase == "ended":
+        assert state.result is not None
+        status = "done" if state.result.status == "done" else "failed"
+        at = state.result.at
+        last = read(at) if at else None
+        answer = answer_in(last)
+        message = "" if status == "done" else why_failed(tally, last, read)
+        code = 0 if status == "done" else exit_when_failed(last)
+        return Outcome(state.run, status, code, message, "", answer, cost, tally)
+    parked = tally.parked
+    assert parked is not None
+    if parked.why == "failed":
+        failed = read(parked.at)
+        assert isinstance(failed, Failed)
+        code = EXIT_OF_FAILURE.get(failed.failure, 70)
+        message, _, hint = failed.message.partition("\n")
+        return Outcome(state.run, "parked", code, message, hint, "", cost, tally)
+    message, hint = WHY_PARKED[parked.why], HINT_OF_PARKING.get(parked.why, "")
+    code = EXIT_OF_PARKING[parked.why]
+    return Outcome(state.run, "parked", code, message, hint, "", cost, tally)
+
+
+def answer_in(last: Event | None) -> str:
+    match last:
+        case Replied(blocks=blocks):
+            return text_of(blocks)
+        case ToolEnded(output=output):
+            return output
+        case _:
+            return ""
+
+
+def exit_when_failed(last: Event | None) -> int:
+    match last:
+        case Failed(id=(step, _), failure="invalid") if step.endswith("call"):
+            return 65  # a call by hand whose arguments do not fit
+        case Failed(failure=failure):
+            return EXIT_OF_FAILURE.get(failure, 1)
+        case Judged() | Answered():
+            return 77
+        case _:
+            return 1
+
+
+def why_failed(tally: Tally, last: Event | None, read: Read) -> str:
+    """Return in words why an ended run is not done."""
+    problems = [line for seq in tally.wrong.values() for line in problems_in(read(seq))]
+    if problems:
+        return "The checks of the task do not hold:\n" + "\n".join(problems)
+    match last:
+        case Replied(stop=stop, note=note):
+            why = WHY_STOPPED.get(stop, f"The model stopped with `{stop}`.")
+            return f"{why} {note}".strip()
+        case Failed(message=message):
+            return message
+        case ToolEnded():
+            return "The tool failed."
+        case Judged(verdict=Deny(reason=reason)):
+            return f"Not permitted. {reason}"
+        case Answered():
+            return "The answer was no."
+        case _:
+            return "It was stopped."
+
+
+def problems_in(event: Event) -> list[str]:
+    match event:
+        case Checked(problems=problems):
+            return list(problems)
+        case ToolEnded(output=output):
+            return [f"a command failed: {output[-500:].strip()}"]
+        case Failed(message=message):
+            return [message]
+        case _:
+            return ["a command did not run"]

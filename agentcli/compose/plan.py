@@ -1,0 +1,190 @@
+"""Makes a plan: the profile, the task and the command line, resolved to what will be stored."""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from agentcli import __version__, asset
+from agentcli.compose.session import schema_of, store_tool
+from agentcli.config.profile import PriceSettings, Profile, SandboxSettings
+from agentcli.core.plan import Plan
+from agentcli.core.policy import Effect, Policy
+from agentcli.core.price import ModelInfo, Prices
+from agentcli.core.record import encode
+from agentcli.core.sandbox import SandboxSpec
+from agentcli.core.step import Agent
+from agentcli.core.tool import RiskTier
+from agentcli.document import did_you_mean
+from agentcli.errors import ConfigError, MissingFileError
+from agentcli.model.catalog import Catalog, load_catalog
+from agentcli.sandbox.health import pick_backend
+from agentcli.tool.manifest import LoadedTool, load_tools
+
+UUSD = 1_000_000
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What the command line says instead of the profile. None: nothing."""
+
+    model: str | None = None
+    backend: str | None = None
+    usd: Decimal | None = None
+    steps: int | None = None
+    time_s: int | None = None
+
+
+def make_plan(
+    profile: Profile,
+    agent: Agent,
+    workspace: Path,
+    over: Overrides,
+    *,
+    title: str = "",
+    output: str = "",
+) -> Plan:
+    """Return the plan of a new run.
+
+    Raises ConfigError naming the profile's line, MissingFileError, UnavailableError.
+    """
+    tools = load_tools(asset.tool_folders())
+    catalog = read_catalog()
+    model = over.model or profile.model or catalog.default
+    info = model_info(catalog, model, profile)
+    offered = offered_tools(profile, tools)
+    spec = sandbox_spec(profile, workspace, over.backend)
+    limit = limit_uusd(profile, over)
+    refuse_unknown_price(model, info, limit)
+    max_tokens = cap_tokens(profile, info)
+    plan = Plan(
+        profile=profile.name,
+        model=model,
+        system=system_prompt(profile, spec),
+        agent=agent,
+        policy=Policy(
+            tools={name: tool.rule for name, tool in tools.items()},
+            offered=offered,
+            tiers=tiers_of(profile),
+            model=info,
+            max_tokens=max_tokens,
+            tries=profile.tries or 5,
+        ),
+        sandbox=spec,
+        tools={name: store_tool(tool) for name, tool in tools.items()},
+        effort=profile.effort or "",
+        max_tokens=max_tokens,
+        limit_uusd=limit,
+        limit_steps=over.steps or (profile.budget and profile.budget.steps) or 50,
+        time_s=over.time_s or (profile.budget and profile.budget.time_s) or 1800,
+        clip_chars=profile.output_chars or 30_000,
+        output=output,
+        title=title,
+        program=__version__,
+    )
+    return replace(plan, policy=replace(plan.policy, overhead_tokens=overhead(plan)))
+
+
+def read_catalog() -> Catalog:
+    own = asset.config_home() / "models.yaml"
+    paths = [asset.shipped("configs", "models.yaml"), *([own] if own.exists() else [])]
+    return load_catalog(paths)
+
+
+def model_info(catalog: Catalog, model: str, profile: Profile) -> ModelInfo | None:
+    """Return what is known of a model, None if nothing is.
+
+    A scripted model costs what the default one would, so that budgets show what they do.
+    """
+    if profile.price is not None:
+        return ModelInfo(model, prices_of(profile.price))
+    return catalog.find(catalog.default if model.startswith("scripted:") else model)
+
+
+def prices_of(price: PriceSettings) -> Prices:
+    write = price.cache_write if price.cache_write is not None else price.input * 2
+    read = price.cache_read if price.cache_read is not None else price.input
+    figures = (price.input, price.output, write, write, read)
+    return Prices(*(int(figure * UUSD) for figure in figures))
+
+
+def refuse_unknown_price(model: str, info: ModelInfo | None, limit: int | None) -> None:
+    if info is None and limit is not None:
+        raise ConfigError(
+            f"model {model}: its price is not known, so a budget in dollars cannot be kept",
+            hint="Give the profile a `price:`, set `budget: {usd: null}`, or use a known model.",
+        )
+
+
+def offered_tools(profile: Profile, tools: Mapping[str, LoadedTool]) -> tuple[str, ...]:
+    for i, name in enumerate(profile.tools or ()):
+        if name not in tools:
+            near = did_you_mean(name, tools)
+            raise profile.error_at(f"tools.{i}", f"there is no tool `{name}`{near}")
+    return tuple(sorted(set(profile.tools or ())))
+
+
+def tiers_of(profile: Profile) -> dict[RiskTier, Effect]:
+    tiers = profile.tiers
+    assert tiers is not None
+    return {
+        "read_only": tiers.read_only or "allow",
+        "reversible": tiers.reversible or "allow",
+        "irreversible": tiers.irreversible or "ask",
+    }
+
+
+def limit_uusd(profile: Profile, over: Overrides) -> int | None:
+    usd = over.usd
+    if usd is None and profile.budget is not None:
+        usd = profile.budget.usd
+    return None if usd is None else int(usd * UUSD)
+
+
+def cap_tokens(profile: Profile, info: ModelInfo | None) -> int:
+    wanted = profile.max_tokens or 16_000
+    most = info.max_output_tokens if info is not None else 0
+    return min(wanted, most) if most else wanted
+
+
+def sandbox_spec(profile: Profile, workspace: Path, backend: str | None) -> SandboxSpec:
+    """Return the sandbox of a run. Raises MissingFileError, UnavailableError."""
+    if not workspace.is_dir():
+        raise MissingFileError(f"{workspace}: there is no such folder to work in")
+    settings = profile.sandbox or SandboxSettings()
+    chosen = backend or settings.backend or "auto"
+    return SandboxSpec(
+        backend=pick_backend() if chosen == "auto" else chosen,
+        image=settings.image or SandboxSpec.image,
+        workspace=str(workspace.resolve()),
+        writable=settings.writable is not False,
+        memory_mb=settings.memory_mb or SandboxSpec.memory_mb,
+        cpu_milli=int((settings.cpus or 1) * 1000),
+        processes=settings.processes or SandboxSpec.processes,
+        file_size_mb=settings.file_size_mb or SandboxSpec.file_size_mb,
+        tmp_mb=settings.tmp_mb or SandboxSpec.tmp_mb,
+    )
+
+
+def system_prompt(profile: Profile, spec: SandboxSpec) -> str:
+    """Return the profile's words and what the model must know of where its tools run."""
+    if not profile.tools:
+        return (profile.system or "").strip()
+    root = spec.workspace if spec.backend == "local" else "/workspace"
+    access = "" if spec.writable else " You cannot change it."
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    about = (
+        f"Tools run in a sandbox without a network. The user's folder is {root}; paths are "
+        f"relative to it.{access} The date is {today}."
+    )
+    return f"{(profile.system or '').strip()}\n\n{about}".strip()
+
+
+def overhead(plan: Plan) -> int:
+    """Return a high estimate of the tokens of the system prompt and the tools."""
+    told = [plan.tools[name].manifest for name in plan.policy.offered]
+    size = len(plan.system) + sum(len(m["description"]) + len(encode(schema_of(m))) for m in told)
+    return size // 3 + 500

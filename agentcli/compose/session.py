@@ -1,0 +1,292 @@
+"""Puts a run together: the only module that knows the loop and the adapters."""
+
+import asyncio
+import importlib
+import json
+import os
+import pkgutil
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from agentcli import __version__, asset
+from agentcli.approval.human import Human
+from agentcli.approval.nobody import Nobody
+from agentcli.core.event import Input, Recorded, RunResumed, RunStarted, Settled, Started
+from agentcli.core.fold import fold_all
+from agentcli.core.message import Request, ToolSpec
+from agentcli.core.plan import Plan, StoredTool
+from agentcli.core.policy import Rules
+from agentcli.core.question import Answer, Question
+from agentcli.core.redact import known_secrets
+from agentcli.core.state import RunState
+from agentcli.core.step import Pattern
+from agentcli.core.view import View
+from agentcli.errors import AgentcliError, UnavailableError
+from agentcli.ledger.file import FileJournal
+from agentcli.ledger.folder import RunFolder
+from agentcli.ledger.vault import Outputs, Vault
+from agentcli.loop.ask import Asker
+from agentcli.loop.check import Checker
+from agentcli.loop.inbox import QueueInbox
+from agentcli.loop.perform import Acts, now_us
+from agentcli.loop.port import Model, Sandbox, Show
+from agentcli.loop.run import run as run_loop
+from agentcli.tool.gateway import Gateway
+from agentcli.tool.manifest import LoadedTool
+from agentcli.tool.schema import Arguments
+from agentcli.tool.snapshot import Snapshots
+
+
+def patterns() -> dict[str, Pattern]:
+    """Return every pattern by its file's name."""
+    import agentcli.pattern
+
+    names = [module.name for module in pkgutil.iter_modules(agentcli.pattern.__path__)]
+    return {name: importlib.import_module(f"agentcli.pattern.{name}").advance for name in names}
+
+
+def rules_of(plan: Plan) -> Rules:
+    return Rules(patterns(), plan.policy)
+
+
+@dataclass
+class Front:
+    """What a run shows itself on. show_card: None where nobody can be asked."""
+
+    publish: Callable[[Recorded], None]
+    show: Show
+    show_card: Callable[[Question], Awaitable[Answer]] | None = None
+
+
+def quiet_front() -> Front:
+    return Front(lambda rec: None, lambda signal: None)
+
+
+class LazySandbox:
+    """The one sandbox of a run, opened on first use or ahead of it."""
+
+    def __init__(self, plan: Plan, folder: RunFolder) -> None:
+        self.spec = replace(plan.sandbox, outputs=str(folder.outputs))
+        self.run = folder.id
+        self.opening: asyncio.Task[Sandbox] | None = None
+
+    async def __call__(self) -> Sandbox:
+        if self.opening is None or (self.opening.done() and self.opening.exception() is not None):
+            self.warm()
+        assert self.opening is not None
+        return await asyncio.shield(self.opening)
+
+    def warm(self) -> None:
+        """Begin to open it; a failure shows on first use."""
+        self.opening = asyncio.get_running_loop().create_task(open_sandbox(self.spec, self.run))
+        self.opening.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    async def close(self) -> None:
+        if self.opening is None:
+            return
+        try:
+            sandbox = await self.opening
+        except (UnavailableError, asyncio.CancelledError):
+            return
+        await sandbox.close()
+
+
+async def open_sandbox(spec: Any, run: str) -> Sandbox:
+    """Open the backend whose file is named so. Raises UnavailableError."""
+    backend = importlib.import_module(f"agentcli.sandbox.{spec.backend}")
+    sandbox: Sandbox = await backend.open_sandbox(spec, run)
+    return sandbox
+
+
+def make_model(name: str) -> Model:
+    """Return the model of a name: an id of Claude's, or `scripted:FILE`."""
+    kind, _, rest = name.partition(":")
+    if kind == "scripted":
+        from agentcli.model.scripted import load_script
+
+        return load_script(Path(rest))
+    from agentcli.model.claude import Claude
+
+    return Claude()
+
+
+def stored_tools(plan: Plan) -> dict[str, LoadedTool]:
+    """Return the tools of a plan just as they were when it was made."""
+    from agentcli.tool.manifest import Manifest
+
+    tools = {}
+    for name, stored in plan.tools.items():
+        manifest = Manifest.model_validate_json(json.dumps(stored.manifest))
+        digest = plan.policy.tools[name].digest
+        arguments = Arguments(manifest.parameters)
+        tools[name] = LoadedTool(manifest, stored.script, digest, Path(name), arguments)
+    return tools
+
+
+def store_tool(tool: LoadedTool) -> StoredTool:
+    return StoredTool(tool.manifest.model_dump(mode="json", exclude_unset=True), tool.script)
+
+
+@dataclass
+class Session:
+    """A run in this process: its ledger is open for writing, its sandbox on first use.
+
+    Use as `async with`. Raises LedgerBusyError, LedgerDamagedError, LedgerError.
+    """
+
+    plan: Plan
+    folder: RunFolder
+    front: Front
+    model: Model
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    inbox: QueueInbox = field(default_factory=QueueInbox)
+    state: RunState = field(default_factory=RunState)
+
+    async def __aenter__(self) -> "Session":
+        vault = Vault(self.folder.private, known_secrets(self.environ.items()))
+        self.journal = FileJournal(self.folder.ledger, vault, now_us)
+        self.rules = rules_of(self.plan)
+        self.records = self.journal.records
+        self.journal.records = []  # read once, when the run is taken up
+        self.state = fold_all(self.records)
+        self.sandbox = LazySandbox(self.plan, self.folder)
+        self.approver = self.make_approver()
+        self.acts = self.make_acts(vault)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        if isinstance(self.approver, Human):
+            await self.approver.close()
+        await self.sandbox.close()
+        await self.model.close()
+        self.journal.close()
+
+    @property
+    def attended(self) -> bool:
+        return self.front.show_card is not None
+
+    def make_approver(self) -> Human | Nobody:
+        if self.front.show_card is None:
+            return Nobody()
+        read = self.journal.read
+        return Human(self.plan.policy, self.front.show_card, read, self.inbox.put)
+
+    def make_acts(self, vault: Vault) -> Acts:
+        plan = self.plan
+        draw = random.SystemRandom()
+        read = self.journal.read
+        asker = Asker(
+            self.model,
+            View(read),
+            base_request(plan),
+            plan.policy.model,
+            lambda: draw.randrange(1_000_000),
+        )
+        workspace = Path(plan.sandbox.workspace)
+        toolbox = Gateway(
+            stored_tools(plan),
+            plan.sandbox,
+            self.sandbox,
+            Snapshots(workspace, asset.state_home(self.environ) / "store"),
+            vault.redactor.clean,
+            Outputs(self.folder.outputs).put,
+            outputs_seen_at(plan, self.folder),
+            plan.clip_chars,
+            resumed=bool(self.records),
+        )
+        checker = Checker(workspace, read, problems_of_json)
+        restore = vault.restore
+
+        def restored(start: Started) -> Started:
+            found = restore(start)
+            assert isinstance(found, Started)
+            return found
+
+        digest = self.rules.digest
+        return Acts(asker, toolbox, self.approver, checker, restored, self.folder.id, digest)
+
+    async def run(self, *first: Input) -> RunState:
+        """Go on with these facts until the run is parked or has ended.
+
+        Raises LedgerError when the ledger cannot be written: nothing after that was done.
+        """
+        for fact in first:
+            self.inbox.put(fact)
+        try:
+            self.state = await run_loop(
+                self.rules,
+                self.state,
+                self.inbox,
+                self.journal,
+                self.acts,
+                self.publish,
+                self.front.show,
+            )
+        except* AgentcliError as group:
+            raise first_of(group) from None
+        return self.state
+
+    def publish(self, rec: Recorded) -> None:
+        if isinstance(rec.event, Settled) and isinstance(self.approver, Human):
+            self.approver.settled(rec.event.step)
+        self.front.publish(rec)
+
+    def begin(self) -> RunStarted:
+        """Return the first fact of a new run."""
+        plan = self.plan
+        return RunStarted(
+            self.folder.id,
+            plan.agent,
+            plan.limit_uusd,
+            plan.limit_steps,
+            self.attended,
+            plan.digest(),
+            __version__,
+            plan.title,
+        )
+
+    def go_on(self) -> RunResumed:
+        """Return the first fact of a resumed run."""
+        return RunResumed(self.journal.epoch, self.attended, __version__)
+
+
+def first_of(group: BaseExceptionGroup[AgentcliError]) -> AgentcliError:
+    error = group.exceptions[0]
+    return first_of(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+def base_request(plan: Plan) -> Request:
+    offered = [plan.tools[name].manifest for name in plan.policy.offered]
+    specs = (ToolSpec(m["name"], m["description"], schema_of(m)) for m in offered)
+    return Request(
+        plan.model,
+        plan.system,
+        (),
+        tuple(sorted(specs, key=lambda spec: spec.name)),
+        plan.max_tokens,
+        plan.effort,
+        plan.agent.checks.answer_schema,
+    )
+
+
+def schema_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    return {"additionalProperties": False, **manifest["parameters"]}
+
+
+def outputs_seen_at(plan: Plan, folder: RunFolder) -> str:
+    """Return where tools find whole outputs: on the bare host, where they really are."""
+    return str(folder.outputs) if plan.sandbox.backend == "local" else "/outputs"
+
+
+def problems_of_json(schema: dict[str, Any], text: str) -> list[str]:
+    """Return all that is wrong with a JSON text."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return [f"$: the answer must be one JSON value and nothing else: {error}"]
+    return Arguments(schema).problems(value)

@@ -1,0 +1,197 @@
+"""Tasks: what is wanted, and how one can tell that it was done. Read from YAML."""
+
+import re
+import shlex
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from agentcli import asset
+from agentcli.config.profile import Budget
+from agentcli.core.step import Agent, Checks
+from agentcli.document import Document, Source, did_you_mean, read_source
+from agentcli.errors import InputError, MissingFileError, UsageError
+
+Words = Annotated[str, Field(min_length=1)]
+Plain = str | int | float | bool
+PLACE = re.compile(r"\$\{(\w+)\}|\$\$")
+
+
+class Variable(Document):
+    """A variable of a task. Without a default it must be given."""
+
+    type: Literal["text", "integer", "number", "boolean"] = "text"
+    description: str = ""
+    default: Plain | None = None
+    choices: tuple[Plain, ...] = ()
+
+
+class Answer(Document):
+    """What the final text must be."""
+
+    schema_: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
+    pattern: Words | None = None
+
+
+class FileCheck(Document):
+    file: Words
+
+
+class CommandCheck(Document):
+    command: Words
+
+
+class TaskFile(Document):
+    """One task. `${name}` in goal, steps, output and checks stands for a variable.
+
+    steps: the goal in parts, each a prompt of its own in one conversation.
+    workspace: `here` is where the user stands, `copy` a fresh folder with only `files` in it.
+    files: paths beside the task's file. output: the file that takes the answer.
+    """
+
+    title: str = ""
+    goal: str = ""
+    steps: tuple[Words, ...] = ()
+    profile: Words = "default"
+    variables: dict[str, Variable] = {}
+    limits: Budget = Budget()
+    workspace: Literal["here", "copy"] = "here"
+    files: tuple[Words, ...] = ()
+    output: str = ""
+    answer: Answer = Answer()
+    checks: tuple[FileCheck | CommandCheck, ...] = ()
+
+
+class Task(Document):
+    """A task with its variables filled in."""
+
+    name: str
+    file: TaskFile
+    folder: Path
+    agent: Agent
+    output: str
+
+    model_config = {"arbitrary_types_allowed": True}
+
+    def files(self) -> list[Path]:
+        """Return the files that the task brings along. Raises InputError."""
+        paths = [self.folder / name for name in self.file.files]
+        for path in paths:
+            if not path.is_file() or not path.resolve().is_relative_to(self.folder.resolve()):
+                raise InputError(f"files: {path} is not a file beside the task")
+        return paths
+
+
+def make_workspace(task: Task, here: Path, fresh: Path) -> Path:
+    """Return the folder that a task works in: the user's, or a fresh one with its files."""
+    if task.file.workspace == "here":
+        return here
+    fresh.mkdir(mode=0o700)
+    for path in task.files():
+        target = fresh / path.relative_to(task.folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    return fresh
+
+
+def load_task(name: str, given: Mapping[str, str]) -> Task:
+    """Return the task of a file, or a shipped one by its name.
+
+    given: variables as typed on the command line.
+    Raises InputError naming file, line, field and what was expected; MissingFileError, UsageError.
+    """
+    path = find_task(name)
+    source = read_source(path, InputError)
+    file = source.read(TaskFile, InputError)
+    if bool(file.goal) == bool(file.steps):
+        raise source.error_at("", "needs either `goal` or `steps`", error=InputError)
+    values = fill_in(source, file, given)
+
+    def filled(text: str, field: str) -> str:
+        return substitute(source, field, text, values)
+
+    agent = Agent(
+        "task",
+        filled(file.goal, "goal"),
+        tuple(filled(step, f"steps.{i}") for i, step in enumerate(file.steps)),
+        work="chain" if file.steps else "react",
+        checks=checks_of(source, file, values),
+    )
+    output = filled(file.output, "output")
+    return Task(name=path.stem, file=file, folder=path.parent, agent=agent, output=output)
+
+
+def find_task(name: str) -> Path:
+    path = Path(name)
+    if path.exists() or "/" in name or name.endswith((".yaml", ".yml")):
+        return path
+    known = asset.named_files("tasks")
+    if name not in known:
+        message = f"{name}: no such file, nor a task of this name{did_you_mean(name, known)}"
+        raise MissingFileError(message, hint=f"Tasks: {', '.join(sorted(known))}")
+    return known[name]
+
+
+def fill_in(source: Source, file: TaskFile, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the text of each variable, checked against its type."""
+    values: dict[str, str] = {}
+    for name in given.keys() - file.variables.keys():
+        near = did_you_mean(name, file.variables)
+        raise UsageError(f"--var {name}: the task has no such variable{near}")
+    for name, variable in file.variables.items():
+        typed = given.get(name)
+        if typed is None:
+            if variable.default is None:
+                about = f" ({variable.description})" if variable.description else ""
+                raise UsageError(f"the task needs --var {name}=...{about}")
+            typed = str(variable.default)
+        check_type(name, variable, typed)
+        values[name] = typed
+    return values
+
+
+def check_type(name: str, variable: Variable, typed: str) -> None:
+    shapes = {"integer": r"[+-]?\d+", "number": r"[+-]?\d+(\.\d+)?", "boolean": "(?i:true|false)"}
+    shape = shapes.get(variable.type)
+    if shape is not None and not re.fullmatch(shape, typed):
+        raise UsageError(f"--var {name}: expected {variable.type}, got `{typed}`")
+    choices = [str(choice) for choice in variable.choices]
+    if choices and typed not in choices:
+        near = did_you_mean(typed, choices)
+        raise UsageError(f"--var {name}: must be one of {', '.join(choices)}, got `{typed}`{near}")
+
+
+def substitute(source: Source, field: str, text: str, values: Mapping[str, str]) -> str:
+    def put(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name is None:
+            return "$"
+        if name not in values:
+            message = f"there is no variable `{name}`{did_you_mean(name, values)}"
+            raise source.error_at(field, message, error=InputError)
+        return values[name]
+
+    return PLACE.sub(put, text)
+
+
+def checks_of(source: Source, file: TaskFile, values: Mapping[str, str]) -> Checks:
+    files: list[str] = []
+    commands: list[str] = []
+    for i, check in enumerate(file.checks):
+        match check:
+            case FileCheck(file=path):
+                files.append(substitute(source, f"checks.{i}.file", path, values))
+            case CommandCheck(command=command):
+                quoted = {name: shlex.quote(value) for name, value in values.items()}
+                commands.append(substitute(source, f"checks.{i}.command", command, quoted))
+    pattern = file.answer.pattern or ""
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise source.error_at(
+            "answer.pattern", f"not a pattern: {error}", error=InputError
+        ) from None
+    return Checks(file.answer.schema_, pattern, tuple(files), tuple(commands))

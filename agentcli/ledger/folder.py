@@ -1,0 +1,170 @@
+"""Where runs are kept: a folder each, found by id, unique prefix, path or `last`."""
+
+import datetime
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from agentcli.core.event import Ended, Event, Parked, RunStarted
+from agentcli.core.plan import Plan, decode_plan
+from agentcli.errors import InputError, LedgerDamagedError, LedgerError, MissingFileError
+from agentcli.ledger.line import decode_line
+from agentcli.ledger.vault import write_private
+
+ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run, 0700."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def ledger(self) -> Path:
+        return self.path / "ledger.jsonl"
+
+    @property
+    def outputs(self) -> Path:
+        return self.path / "outputs"
+
+    @property
+    def private(self) -> Path:
+        return self.path / "private"
+
+    @property
+    def workspace(self) -> Path:
+        """The workspace of a run that works on a copy."""
+        return self.path / "workspace"
+
+    def keep_plan(self, plan: Plan) -> None:
+        write_private(self.path / "plan.json", plan.encoded())
+
+    def plan(self) -> Plan:
+        """Return what the run was given. Raises MissingFileError or LedgerDamagedError."""
+        path = self.path / "plan.json"
+        try:
+            plan = decode_plan(path.read_bytes())
+        except OSError as error:
+            raise MissingFileError(f"{path}: {error.strerror}") from error
+        except msgspec.MsgspecError as error:
+            raise LedgerDamagedError(f"{path}: {error}") from error
+        started = self.started()
+        if plan.digest() != started.plan:
+            raise LedgerDamagedError(f"{path}: it is not what the run began with")
+        return plan
+
+    def started(self) -> RunStarted:
+        """Return the first record of the ledger.
+
+        Raises MissingFileError, InputError where it is no ledger.
+        """
+        try:
+            with self.ledger.open("rb") as file:
+                line = file.readline(10_000_000)
+        except IsADirectoryError as error:
+            raise InputError(f"{self.ledger}: a folder, not a ledger") from error
+        except FileNotFoundError as error:
+            raise MissingFileError(f"{self.ledger}: no such ledger") from error
+        except OSError as error:
+            raise MissingFileError(f"{self.ledger}: {error.strerror}") from error
+        if not line:
+            raise InputError(f"{self.ledger}: an empty file, not a ledger")
+        try:
+            event = decode_line(line).event
+        except msgspec.MsgspecError as error:
+            raise InputError(f"{self.ledger}: not a ledger of this program: {error}") from error
+        if not isinstance(event, RunStarted):
+            raise LedgerDamagedError(f"{self.ledger}: it does not begin with the start of a run")
+        return event
+
+
+def runs_folder(state: Path) -> Path:
+    return state / "runs"
+
+
+def new_run(state: Path, now: datetime.datetime) -> RunFolder:
+    """Make the folder of a new run. Raises LedgerError."""
+    chance = "".join(secrets.choice(ALPHABET) for _ in range(4))
+    path = runs_folder(state) / f"{now:%Y%m%d-%H%M%S}-{chance}"
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        hint = "Set AGENTCLI_HOME to a folder that can be written."
+        raise LedgerError(f"{path}: cannot be made: {error.strerror}", hint=hint) from error
+    return RunFolder(path)
+
+
+def all_runs(state: Path) -> Iterator[RunFolder]:
+    """Yield the runs that have a ledger, the newest first."""
+    folder = runs_folder(state)
+    if folder.is_dir():
+        for path in sorted(folder.iterdir(), reverse=True):
+            if (path / "ledger.jsonl").exists():
+                yield RunFolder(path)
+
+
+def find_run(state: Path, wanted: str) -> RunFolder:
+    """Return the run of an id, a unique prefix, a ledger's path, or `last`.
+
+    Raises MissingFileError, InputError.
+    """
+    if "/" in wanted or wanted.endswith(".jsonl"):
+        path = Path(wanted)
+        if path.is_dir():
+            return RunFolder(path.resolve())
+        if not path.exists():
+            raise MissingFileError(f"{wanted}: no such ledger")
+        if path.name != "ledger.jsonl":
+            raise InputError(f"{wanted}: a ledger is named ledger.jsonl and stands in its run")
+        return RunFolder(path.resolve().parent)
+    runs = list(all_runs(state))
+    if wanted == "last":
+        if not runs:
+            raise MissingFileError(f"there are no runs in {runs_folder(state)} yet")
+        return runs[0]
+    found = [run for run in runs if run.id == wanted] or [
+        run for run in runs if run.id.startswith(wanted) or run.id.endswith(wanted)
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        some = ", ".join(run.id for run in found[:3])
+        raise InputError(f"{wanted}: {len(found)} runs are named so: {some} ...")
+    raise MissingFileError(f"{wanted}: no such run", hint="List them: agentcli runs list")
+
+
+def last_event(path: Path, window: int = 1 << 16) -> Event | None:
+    """Return the last event of a ledger that can be read, without reading all of it."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        while True:
+            file.seek(max(0, size - window))
+            lines = file.read().split(b"\n")
+            for line in reversed(lines[0 if window >= size else 1 : -1]):
+                try:
+                    return decode_line(line).event
+                except msgspec.MsgspecError:
+                    continue
+            if window >= size:
+                return None
+            window *= 4
+
+
+def name_of_event(event: Event | None) -> str:
+    """Return in a word how a run stands whose ledger ends so."""
+    match event:
+        case Ended(status=status):
+            return status
+        case Parked(why=why):
+            return {"approval": "waiting", "left": "left"}.get(why, "parked")
+        case _:
+            return "open"

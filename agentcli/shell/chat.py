@@ -1,0 +1,207 @@
+"""A chat: one run, at a prompt that is always there."""
+
+import asyncio
+import contextlib
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+
+from agentcli import __version__, asset
+from agentcli.compose.oneshot import OneShot
+from agentcli.compose.outcome import WHY_PARKED, Tally
+from agentcli.compose.session import Front, Session
+from agentcli.core.event import (
+    BudgetRaised,
+    Grown,
+    Input,
+    Interrupted,
+    Paused,
+    Recorded,
+    Settled,
+    UserSaid,
+)
+from agentcli.core.question import Answer, Question
+from agentcli.core.step import ROOT, StepId
+from agentcli.core.visible import visible
+from agentcli.shell import terminal
+from agentcli.shell.player import FRAME_S
+from agentcli.shell.prompt import Prompt
+from agentcli.shell.transcript import Transcript
+
+TWICE_S = 1.0
+SHOWN_AGAIN = 200
+HELP = """\
+/help          this
+/cost          what it has cost so far
+/budget 5      let it cost up to 5 dollars in all
+/quit          leave; the conversation stays and can be resumed
+Enter sends; Ctrl+J or Alt+Enter makes a new line; Ctrl+C stops a step; Ctrl+D leaves.
+"""
+
+
+def chat_with(shot: OneShot) -> int:
+    """Hold a conversation, a new one or one that goes on, and return the exit code."""
+    return asyncio.run(Chat(shot).hold())
+
+
+@dataclass
+class Chat:
+    shot: OneShot
+    tally: Tally = field(default_factory=Tally)
+    turn: StepId = ""  # the one that is under way
+    interrupted_at: float = 0.0
+    leaving: bool = False
+
+    async def hold(self) -> int:
+        color = terminal.is_color(sys.stdout)
+        history = asset.state_home() / "history"
+        self.prompt = Prompt(history, self.on_line, self.on_interrupt, self.leave, self.footer)
+        self.transcript = Transcript(self.prompt, terminal.width, color)
+        front = Front(self.publish, self.transcript.show, self.show_card)
+        plan, folder, model = self.shot.plan, self.shot.folder, self.shot.model
+        threading.Thread(target=getattr(model, "warm", lambda: None), daemon=True).start()
+        async with Session(plan, folder, front, model) as self.session:
+            self.greet()
+            for rec in self.session.records:
+                self.note(rec)
+            for rec in self.session.records[-SHOWN_AGAIN:]:
+                self.transcript.publish(rec)
+            if plan.policy.offered:
+                self.session.sandbox.warm()
+            await self.talk()
+            await self.prompt.flush()
+        print(f"ledger: {folder.ledger}\nresume: agentcli resume {folder.id}")
+        return 0
+
+    async def talk(self) -> None:
+        """Run the prompt and the run side by side until the person leaves."""
+        tasks = [asyncio.create_task(job) for job in (self.draw(), self.prompt.write())]
+        running = asyncio.create_task(self.keep_running())
+        running.add_done_callback(lambda _: self.prompt.leave())
+        self.listen()
+        try:
+            await self.prompt.run()
+            self.leave()
+            await running
+        finally:
+            for task in (*tasks, running):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+    def listen(self) -> None:
+        """Leave, with everything kept, when the terminal goes or the process is to end."""
+        import signal
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.leave)
+
+    async def keep_running(self) -> None:
+        session = self.session
+        first: list[Input] = [session.go_on() if session.records else session.begin()]
+        first += self.shot.more
+        while not self.leaving:
+            state = await session.run(*first)
+            first = []
+            parked = self.tally.parked
+            if state.phase == "ended" or parked is None or parked.why in ("left", "terminated"):
+                return
+            self.say(f"{WHY_PARKED.get(parked.why, 'It waits.')} More: /budget 5")
+
+    async def draw(self) -> None:
+        while True:
+            self.transcript.tick()
+            await asyncio.sleep(FRAME_S)
+
+    def publish(self, rec: Recorded) -> None:
+        self.note(rec)
+        self.transcript.publish(rec)
+
+    def note(self, rec: Recorded) -> None:
+        self.tally.publish(rec)
+        match rec.event:
+            case Grown(step=step, steps=steps) if step == ROOT:
+                self.turn = f"{ROOT}/{steps[0].name}"
+            case Settled(step=step) if step == self.turn:
+                self.turn = ""
+
+    def on_line(self, text: str) -> None:
+        if text.startswith("/") and "\n" not in text:
+            self.command(text)
+        else:
+            self.session.inbox.put(UserSaid(text, self.turn or ROOT))
+
+    def command(self, text: str) -> None:
+        name, _, rest = text.partition(" ")
+        match name:
+            case "/help":
+                self.say(HELP)
+            case "/cost":
+                self.say(self.cost())
+            case "/budget":
+                self.raise_budget(rest.strip())
+            case "/quit" | "/exit":
+                self.leave()
+            case _:
+                from agentcli.document import did_you_mean
+
+                known = ("/help", "/cost", "/budget", "/quit")
+                self.say(f"there is no command {name}{did_you_mean(name, known)}")
+
+    def raise_budget(self, text: str) -> None:
+        try:
+            usd = Decimal(text.removeprefix("$"))
+            fact = BudgetRaised(int(usd * 1_000_000)) if usd.is_finite() and usd > 0 else None
+        except InvalidOperation:
+            fact = None
+        if fact is None:
+            self.say("/budget wants an amount in dollars, such as /budget 5")
+            return
+        self.tally.parked = None
+        self.session.inbox.put(fact)
+        self.say(f"It may cost up to ${usd} in all.")
+
+    def on_interrupt(self) -> None:
+        now = time.monotonic()
+        if self.turn:
+            self.session.inbox.put(Interrupted(self.turn))
+        elif now - self.interrupted_at < TWICE_S:
+            self.leave()
+        else:
+            self.say("Ctrl+C again, or Ctrl+D, leaves.")
+        self.interrupted_at = now
+
+    def leave(self) -> None:
+        if not self.leaving:
+            self.leaving = True
+            self.session.inbox.put(Paused("left"))
+            self.prompt.leave()
+
+    async def show_card(self, question: Question) -> Answer:
+        stop = Interrupted(self.turn or ROOT)
+        return await self.prompt.aside(lambda: terminal.ask_person(question, sys.stdout, stop))
+
+    def greet(self) -> None:
+        plan, spec = self.shot.plan, self.shot.plan.sandbox
+        where = "on this machine itself" if spec.backend == "local" else f"in {spec.backend}"
+        self.say(
+            f"agentcli {__version__} · {plan.profile} · {plan.model}\n"
+            f"Tools run {where}; they see {spec.workspace}. /help says more.\n"
+        )
+
+    def say(self, text: str) -> None:
+        self.prompt.write_above(visible(text).rstrip("\n") + "\n")
+
+    def footer(self) -> str:
+        plan = self.shot.plan
+        words = (plan.profile, plan.model, plan.sandbox.backend, self.cost())
+        return " · ".join(words)[: terminal.width() - 1]
+
+    def cost(self) -> str:
+        most = self.tally.limit_uusd
+        limit = "" if most is None else f" of ${most / 1e6:.2f}"
+        spent = "cost unknown" if self.tally.unpriced else f"${self.tally.spent_uusd / 1e6:.4f}"
+        return f"{spent}{limit}"

@@ -1,0 +1,109 @@
+"""What scripts see of a run: one document, one event a line, or plain lines of progress."""
+
+import sys
+from typing import TextIO
+
+import msgspec
+
+from agentcli.compose.outcome import Outcome
+from agentcli.compose.session import Front
+from agentcli.core.event import (
+    Failed,
+    Judged,
+    OutputChunk,
+    Recorded,
+    Settled,
+    Signal,
+    Started,
+    TextDelta,
+)
+from agentcli.core.policy import Deny
+from agentcli.core.record import Record
+from agentcli.core.step import Call, Prepare, RunTool, Wait
+from agentcli.core.visible import visible
+
+
+class SignalLine(Record, frozen=True, tag="signal"):
+    """A line of `--stream-json` that is shown and never stored."""
+
+    signal: TextDelta | OutputChunk
+
+
+class StreamJson:
+    """`--stream-json`: each record as it is in the ledger, signals, and a result at the end."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.out = out
+        self.front = Front(self.publish, self.show)
+
+    def publish(self, rec: Recorded) -> None:
+        self.write(rec)
+
+    def show(self, signal: Signal) -> None:
+        self.write(SignalLine(signal))
+
+    def write(self, value: object) -> None:
+        self.out.write(msgspec.json.encode(value).decode() + "\n")
+        self.out.flush()
+
+
+class Progress:
+    """A line on stderr for each call, wait and refusal; nothing is redrawn."""
+
+    def __init__(self, err: TextIO) -> None:
+        self.err = err
+        self.calls: dict[str, Call] = {}
+        self.front = Front(self.publish, lambda signal: None)
+
+    def publish(self, rec: Recorded) -> None:
+        match rec.event:
+            case Started(id=(step, _), act=Prepare(call=call)):
+                self.calls[step] = call
+            case Started(act=RunTool(call=call)):
+                self.say(f"· {call_line(call)}")
+            case Judged(step=step, verdict=Deny(reason=reason)):
+                self.say(f"✗ {call_line(self.calls[step])}: {reason}")
+            case Settled(step=step, status=status) if step in self.calls and status != "done":
+                self.say(f"✗ {self.calls[step].tool}: {status}")
+            case Failed(message=message, failure=failure) if failure == "transient":
+                self.say(f"… {message}")
+            case Started(act=Wait(until_us=until)):
+                self.say(f"… trying again in {max(0, until - rec.at_us) / 1e6:.0f} s")
+
+    def say(self, line: str) -> None:
+        print(visible(line).replace("\n", " "), file=self.err, flush=True)
+
+
+def call_line(call: Call, width: int = 100) -> str:
+    """Return a call in one line, clipped: its tool and what it is about."""
+    words = [str(value) for value in call.args.values()]
+    text = " ".join([call.tool, *words]).replace("\n", "⏎ ")
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def last_lines(outcome: Outcome, ledger: str) -> list[str]:
+    """Return what every run ends with: why, what it cost, where it is and how it goes on."""
+    usage = outcome.tally.usage
+    cost = "cost unknown" if outcome.cost_uusd is None else f"${outcome.cost_uusd / 1e6:.4f}"
+    tokens = usage.prompt_tokens + usage.output_tokens
+    turns = "1 turn" if outcome.tally.replies == 1 else f"{outcome.tally.replies} turns"
+    lines = [outcome.message, outcome.hint] if outcome.message else []
+    lines += [f"{outcome.status} · {turns} · {tokens:,} tokens · {cost}", f"ledger: {ledger}"]
+    if outcome.status == "parked":
+        lines.append(f"resume: agentcli resume {outcome.run}")
+    return [line for line in lines if line]
+
+
+def answer_to(out: TextIO, answer: str) -> None:
+    """Write the answer alone; harmless for a terminal, exact for a pipe."""
+    if answer:
+        out.write(visible(answer) if out.isatty() else answer)
+        if not answer.endswith("\n"):
+            out.write("\n")
+    out.flush()
+
+
+def reserve_stdout() -> TextIO:
+    """Return the real stdout, and send whatever else is printed to stderr."""
+    real, sys.stdout = sys.stdout, sys.stderr
+    return real

@@ -1,0 +1,95 @@
+"""The terminal that the program stands in: its size, and what one may write to it."""
+
+import asyncio
+import os
+import shutil
+import sys
+import threading
+from typing import TextIO
+
+from agentcli.core.event import Interrupted, Paused
+from agentcli.core.question import Answer, Question
+from agentcli.shell.ask import Choice, ask_card
+from agentcli.shell.card import Card
+
+
+def size() -> tuple[int, int]:
+    """Return columns and lines, at least 20 by 5."""
+    found = shutil.get_terminal_size()
+    return max(20, found.columns), max(5, found.lines)
+
+
+def width() -> int:
+    return size()[0]
+
+
+def is_color(out: TextIO) -> bool:
+    from agentcli.shell.console import wants_color
+
+    return wants_color(out, os.environ)
+
+
+def card_of(question: Question) -> Card:
+    """Return what the person is shown of a question."""
+    facts = question.facts
+    where = "in the sandbox, without a network" if facts.offline else "with this machine's network"
+    if not facts.sandboxed:
+        where = "on this machine itself, as you, with its network"
+    undo = "can be undone" if facts.restorable else "cannot be undone"
+    title = "May this run?"
+    reason = ""
+    if question.kind == "did_it_happen":
+        title = "Did this happen? It was cut off while it ran."
+        reason = "y: it did. n: it did not; it is then asked about afresh."
+    return Card(
+        title=title,
+        tier=question.tier,
+        tool=question.call.tool,
+        arguments=question.call.args,
+        facts=[("where", where), ("undo", undo), *(("note", note) for note in facts.notes)],
+        preview=facts.preview,
+        reason=reason,
+        offers_session=question.tier == "reversible" and question.kind == "may_it_run",
+        needs_typing=question.tier not in ("read_only", "reversible"),
+    )
+
+
+async def ask_person(question: Question, out: TextIO, stop: Interrupted | Paused) -> Answer:
+    """Show the card and return the answer. When cancelled, the card is withdrawn first.
+
+    stop: what "stop" does to the run.
+    """
+    withdrawn = threading.Event()
+    asking = asyncio.ensure_future(
+        asyncio.to_thread(
+            ask_card,
+            card_of(question),
+            sys.stdin.fileno(),
+            out,
+            size,
+            is_color(out),
+            cancel=withdrawn,
+        )
+    )
+    try:
+        choice = await asyncio.shield(asking)
+    except asyncio.CancelledError:
+        withdrawn.set()
+        await asking
+        raise
+    return answer_of(question, choice, stop)
+
+
+def answer_of(question: Question, choice: Choice, stop: Interrupted | Paused) -> Answer:
+    """Return what the choice means to the run. `stop`: what "stop" does there."""
+    match choice.kind:
+        case "yes":
+            return question.answered(True)
+        case "session":
+            return question.answered(True, session=True)
+        case "edit" if choice.arguments is not None:
+            return question.edited(choice.arguments)
+        case "stop":
+            return stop
+        case _:
+            return question.answered(False, choice.reason)

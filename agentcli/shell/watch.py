@@ -1,0 +1,75 @@
+"""A run, or the replay of one, on a terminal of lines: finished above, live below."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from agentcli.compose.oneshot import OneShot
+from agentcli.compose.outcome import Outcome
+from agentcli.compose.session import Front
+from agentcli.core.event import Paused, Recorded
+from agentcli.core.question import Answer, Question
+from agentcli.core.visible import visible
+from agentcli.shell import terminal
+from agentcli.shell.headless import answer_to, last_lines
+from agentcli.shell.live import LiveRegion
+from agentcli.shell.player import FRAME_S, play
+from agentcli.shell.transcript import Transcript
+
+
+def run_in_terminal(shot: OneShot) -> Outcome:
+    """Run with a person watching, who is asked where the rules want it.
+
+    The answer is shown as it comes, on stdout if that is the terminal; else it is written to
+    stdout at the end, alone.
+    """
+    out = sys.stdout if sys.stdout.isatty() else sys.stderr
+    color = terminal.is_color(out)
+    region = LiveRegion(out, terminal.size, color)
+    transcript = Transcript(region, terminal.width, color)
+
+    async def show_card(question: Question) -> Answer:
+        region.suspend()
+        try:
+            return await terminal.ask_person(question, out, Paused("interrupted"))
+        finally:
+            region.resume()
+
+    async def go() -> Outcome:
+        ticker = asyncio.create_task(tick(transcript))
+        front = Front(transcript.publish, transcript.show, show_card)
+        try:
+            return await replace(shot, front=front).go()
+        finally:
+            ticker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await ticker
+
+    try:
+        outcome = asyncio.run(go())
+        transcript.tick()
+    finally:
+        region.close()
+    if out is not sys.stdout:
+        answer_to(sys.stdout, outcome.answer)
+    for line in last_lines(outcome, str(shot.folder.ledger)):
+        print(visible(line), file=sys.stderr)
+    return outcome
+
+
+async def tick(transcript: Transcript) -> None:
+    while True:
+        transcript.tick()
+        await asyncio.sleep(FRAME_S)
+
+
+def watch(records: Sequence[Recorded], *, speed: float | None) -> None:
+    """Show a recorded run as it looked."""
+    color = terminal.is_color(sys.stdout)
+    region = LiveRegion(sys.stdout, terminal.size, color)
+    try:
+        play(records, Transcript(region, terminal.width, color), speed=speed)
+    finally:
+        region.close()

@@ -1,0 +1,200 @@
+"""The only way to a tool: validate, find the facts, and run exactly what was judged."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from msgspec.structs import replace
+
+from agentcli.core.event import Failed, OutputChunk, Prepared, Started, ToolEnded
+from agentcli.core.sandbox import Job, JobEnd, SandboxSpec
+from agentcli.core.step import Args, Call, Prepare, RunTool
+from agentcli.core.tool import Facts
+from agentcli.core.visible import visible
+from agentcli.errors import UnavailableError
+from agentcli.loop.port import Sandbox, Show
+from agentcli.tool.manifest import LoadedTool, Restore, RunCommand, RunSession, command_of
+from agentcli.tool.snapshot import Snapshots
+
+Ending = Literal["done", "not_done", "unknown"]
+PREVIEW_MS = 10_000
+PREVIEW_CHARS = 20_000
+
+
+@dataclass
+class Gateway:
+    """One for each run.
+
+    open_sandbox: opens the run's sandbox on the first call, gives the same one on later calls.
+    clean: takes secrets out of a text for good. keep_output: stores a whole output, gives its
+    handle. outputs: where such handles are found inside the sandbox.
+    clip_chars: how much of an output the model sees.
+    """
+
+    tools: Mapping[str, LoadedTool]
+    spec: SandboxSpec
+    open_sandbox: Callable[[], Awaitable[Sandbox]]
+    snapshots: Snapshots
+    clean: Callable[[str], str]
+    keep_output: Callable[[str], str]
+    outputs: str = "/outputs"
+    clip_chars: int = 30_000
+    resumed: bool = False
+    had_session: bool = False
+
+    async def prepare(self, start: Started, prepare: Prepare) -> Prepared | Failed:
+        call = prepare.call
+        tool = self.tools.get(call.tool)
+        if tool is None:
+            return Prepared(start.id, call, Facts())  # the judgement says that there is none
+        wrong = "\n".join(tool.arguments.problems(call.args))
+        if wrong:
+            return Failed(start.id, "invalid", f"Invalid arguments for {call.tool}:\n{wrong}")
+        try:
+            return Prepared(start.id, call, await self.facts(tool, call))
+        except UnavailableError as error:
+            return Failed(start.id, "unavailable", with_hint(error))
+        except OSError as error:
+            text = f"The state before the call cannot be kept: {error.strerror}"
+            return Failed(start.id, "unavailable", text)
+
+    async def facts(self, tool: LoadedTool, call: Call) -> Facts:
+        sandbox = await self.open_sandbox()
+        facts = Facts(
+            tool=tool.digest,
+            sandbox=self.spec.digest(),
+            sandboxed=sandbox.facts.isolated,
+            offline=sandbox.facts.offline,
+            notes=sandbox.facts.notes,
+        )
+        if isinstance(tool.manifest.compensate, Restore):
+            snapshot = await asyncio.to_thread(self.snapshots.take)
+            facts = replace(facts, snapshot=snapshot, restorable=bool(snapshot))
+        if tool.manifest.preview:
+            facts = replace(facts, preview=await self.preview(sandbox, tool, call))
+        return facts
+
+    async def preview(self, sandbox: Sandbox, tool: LoadedTool, call: Call) -> str:
+        """Return what the call would change, as its own script tells; it changes nothing."""
+        job = job_of(tool, call.args)
+        env = {**job.env, "AGENTCLI_PREVIEW": "1"}
+        end = await sandbox.run(replace(job, env=env, timeout_ms=PREVIEW_MS), ignore)
+        text, _ = script_result(tool.manifest.name, end)
+        return clipped(visible(text), PREVIEW_CHARS, "")
+
+    async def run(self, start: Started, run: RunTool, show: Show) -> ToolEnded | Failed:
+        tool = self.tools.get(run.call.tool)
+        if tool is None or not self.is_what_was_judged(run.facts, tool):
+            text = "Not run: the tool or the sandbox has changed since the call was judged."
+            return Failed(start.id, "invalid", text)
+        job = job_of(tool, run.call.args)
+        job = replace(job, env={**job.env, "AGENTCLI_IDEMPOTENCY_KEY": start.key})
+        try:
+            sandbox = await self.open_sandbox()
+            end = await sandbox.run(job, lambda data: show(OutputChunk(start.id, decoded(data))))
+        except UnavailableError as error:
+            return Failed(start.id, "unavailable", with_hint(error))
+        return self.ended(start, run, tool, end)
+
+    def is_what_was_judged(self, facts: Facts, tool: LoadedTool) -> bool:
+        return facts.tool == tool.digest and facts.sandbox == self.spec.digest()
+
+    def ended(self, start: Started, run: RunTool, tool: LoadedTool, end: JobEnd) -> ToolEnded:
+        text, error = result_of(tool, end)
+        if isinstance(tool.manifest.run, RunSession):
+            if end.fresh and (self.had_session or self.resumed):
+                text = f"[a new session: earlier variables are gone]\n{text}"
+            self.had_session = True
+        if run.edited:
+            args = json.dumps(run.call.args, ensure_ascii=False)
+            text = f"[the user changed the arguments before it ran: {args}]\n{text}"
+        text = self.clean(visible(text))
+        full = self.keep_output(text) if len(text) > self.clip_chars else ""
+        if full:
+            text = clipped(text, self.clip_chars, f"{self.outputs}/{full}")
+        cut = end.ending in ("cancelled", "lost")
+        harmless = tool.manifest.tier == "read_only"
+        ending: Ending = "done"
+        if cut:
+            ending = "not_done" if harmless else "unknown"
+        size = len(end.output)
+        return ToolEnded(start.id, ending, text, error=error or cut, full=full, size_bytes=size)
+
+
+def job_of(tool: LoadedTool, args: Args) -> Job:
+    """Return the job that runs a tool with valid arguments."""
+    timeout_ms = tool.manifest.timeout_of(args) * 1000
+    match tool.manifest.run:
+        case RunSession(session=session, code=code):
+            return Job((str(args[code]),), timeout_ms=timeout_ms, session=session)
+        case RunCommand() as command:
+            return Job(command_of(command, args), timeout_ms=timeout_ms)
+        case _:
+            stdin = json.dumps(args, ensure_ascii=False).encode("utf-8", "surrogatepass")
+            argv = ("python3", "-I", "-S", "-c", tool.script)
+            return Job(argv, stdin=stdin, timeout_ms=timeout_ms)
+
+
+def result_of(tool: LoadedTool, end: JobEnd) -> tuple[str, bool]:
+    """Return what the model is told of a job, and whether it is an error."""
+    match end.ending:
+        case "exit" if tool.script:
+            return script_result(tool.manifest.name, end)
+        case "exit":
+            text = decoded(end.output)
+            if end.exit:
+                text = f"{text.rstrip()}\n[exit {end.exit}]".lstrip()
+            return text or "(no output)", bool(end.exit)
+        case "timeout":
+            note = (
+                f"stopped after {end.duration_ms / 1000:.0f} s with all that it had started; "
+                "if it waited for input: there is none"
+            )
+        case "out_of_memory":
+            note = "killed: out of memory"
+        case "flood":
+            note = "stopped: too much output"
+        case "cancelled":
+            note = "stopped by the user"
+        case "lost":
+            note = "the sandbox died while it ran"
+    return f"{decoded(end.output).rstrip()}\n[{note}]".lstrip(), True
+
+
+def script_result(name: str, end: JobEnd) -> tuple[str, bool]:
+    """Return the text of a script's one JSON object; anything else is a fault of the tool."""
+    try:
+        answer = json.loads(end.stdout)
+    except (ValueError, RecursionError):
+        answer = None
+    if isinstance(answer, dict):
+        if isinstance(answer.get("text"), str):
+            return answer["text"] or "(no output)", False
+        if isinstance(answer.get("error"), str):
+            return answer["error"], True
+    said = clipped(decoded(end.output), 2000, "").strip()
+    return f"The tool {name} is broken: it ended with {end.exit} and no result.\n{said}", True
+
+
+def clipped(text: str, limit: int, where: str) -> str:
+    """Return head and tail of a text over the limit, with what was left out and where it is."""
+    if len(text) <= limit:
+        return text
+    head, tail = text[: limit * 2 // 3], text[-limit // 4 :]
+    left_out = len(text) - len(head) - len(tail)
+    place = f"; all of it is in {where}" if where else ""
+    return f"{head}\n[... {left_out:,} characters left out{place} ...]\n{tail}"
+
+
+def decoded(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def with_hint(error: UnavailableError) -> str:
+    return f"{error}\n{error.hint}" if error.hint else str(error)
+
+
+def ignore(data: bytes) -> None:
+    """Show nothing of a preview's output."""

@@ -1,0 +1,127 @@
+"""Keeps what a workspace was before a call, by content, so that the call can be undone."""
+
+import hashlib
+import os
+import stat
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+FILES_AT_MOST = 20_000
+BYTES_AT_MOST = 256 * 1024 * 1024
+# A file changed twice within one tick of the file system's clock keeps its stamp.
+TICK_NS = 20_000_000
+SYNC_EACH_AT_MOST = 500
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """One path of a snapshot. content: hash of a file's bytes, a link's target, "" for a folder."""
+
+    path: str
+    mode: int
+    content: str
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+class TooBigError(Exception):
+    """The workspace holds more than is kept, or what cannot be kept."""
+
+
+@dataclass
+class Snapshots:
+    """The snapshots of one workspace. Contents are stored once each, whatever run needs them."""
+
+    workspace: Path
+    store: Path
+    seen: dict[str, tuple[Stamp, str]] = field(default_factory=dict)
+
+    def take(self) -> str:
+        """Return the handle of the workspace as it is now, "" if it is too big to be kept."""
+        self.store.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh: list[Path] = []
+        try:
+            kept = self.walk(fresh)
+        except TooBigError:
+            return ""
+        handle = self.put(msgspec.json.encode(sorted(kept, key=lambda k: k.path)), fresh)
+        make_safe(fresh)
+        return handle
+
+    def walk(self, fresh: list[Path]) -> list[Kept]:
+        kept: list[Kept] = []
+        now, total = time.time_ns(), 0
+        folders = [""]
+        while folders:
+            folder = folders.pop()
+            with os.scandir(self.workspace / folder) as entries:
+                for entry in entries:
+                    path = f"{folder}/{entry.name}" if folder else entry.name
+                    info = entry.stat(follow_symlinks=False)
+                    mode = stat.S_IMODE(info.st_mode)
+                    if stat.S_ISDIR(info.st_mode):
+                        folders.append(path)
+                        kept.append(Kept(path, mode, ""))
+                    elif stat.S_ISLNK(info.st_mode):
+                        kept.append(Kept(path, 0, os.readlink(self.workspace / path)))
+                    elif stat.S_ISREG(info.st_mode):
+                        total += info.st_size
+                        kept.append(Kept(path, mode, self.content(path, info, now, fresh)))
+                    if len(kept) > FILES_AT_MOST or total > BYTES_AT_MOST:
+                        raise TooBigError(path)
+        return kept
+
+    def content(self, path: str, info: os.stat_result, now: int, fresh: list[Path]) -> str:
+        stamp = Stamp(info.st_size, info.st_mtime_ns, info.st_ino)
+        known = self.seen.get(path)
+        if known is not None and known[0] == stamp and self.path_of(known[1]).exists():
+            return known[1]
+        try:
+            digest = self.put((self.workspace / path).read_bytes(), fresh)
+        except OSError as error:
+            raise TooBigError(path) from error
+        if info.st_mtime_ns < now - TICK_NS:
+            self.seen[path] = (stamp, digest)
+        return digest
+
+    def put(self, data: bytes, fresh: list[Path]) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        path = self.path_of(digest)
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            beside = path.with_name(f".{digest}.{os.getpid()}")
+            beside.touch(mode=0o600)
+            beside.write_bytes(data)
+            os.replace(beside, path)
+            fresh.append(path)
+        return digest
+
+    def path_of(self, digest: str) -> Path:
+        return self.store / digest[:2] / digest
+
+    def changes(self, handle: str) -> list[str]:
+        """Return the paths in which the workspace differs from a snapshot, sorted."""
+        data = self.path_of(handle).read_bytes()
+        before = {k.path: k for k in msgspec.json.decode(data, type=list[Kept])}
+        after = {k.path: k for k in self.walk([])}
+        paths = before.keys() | after.keys()
+        return sorted(path for path in paths if before.get(path) != after.get(path))
+
+
+def make_safe(fresh: list[Path]) -> None:
+    """Return once the new files would outlive a power cut."""
+    if len(fresh) > SYNC_EACH_AT_MOST:
+        os.sync()
+        return
+    for path in fresh:
+        file = os.open(path, os.O_RDONLY)
+        try:
+            os.fdatasync(file)
+        finally:
+            os.close(file)
