@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from typing import cast
 
 
 def main() -> None:
@@ -25,9 +26,10 @@ def run(words: list[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # the latter is what Typer makes of the former
         # Whoever read stdout is gone; nothing more can be said there, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stdout = sys.__stdout__
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 128 + signal.SIGPIPE
     except FileNotFoundError as error:
         if is_folder_gone():
@@ -46,12 +48,14 @@ def call(words: list[str]) -> int:
 
     from agentcli.cli.app import app
 
+    # Typer hides the Click inside it, but not the family of its own error.
+    usage_error = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
     try:
         code = app(words, standalone_mode=False)
         sys.stdout.flush()
     except typer.Abort:
         return 130
-    except typer.BadParameter.__mro__[1] as error:  # all that is wrong with the words
+    except usage_error as error:
         if not words:
             print(error.format_message(), file=sys.stderr)
             return 64

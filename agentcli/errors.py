@@ -1,17 +1,17 @@
 """What a user can get wrong or run into, and the exit code of each.
 
-    AgentcliError                 70  a message and what to do next
-    ├── UsageError                64  the command line
-    ├── InputError                65  a file or value that is not what it should be
-    ├── MissingFileError          66
-    ├── UnavailableError          69  a service or a sandbox that does not answer
-    ├── LedgerError               73
-    │   ├── LedgerBusyError           another process writes it
-    │   └── LedgerDamagedError        it is not what was written
-    ├── TemporaryError            75  the same may succeed later
-    ├── BudgetError               76  money, tokens, steps
-    ├── DeniedError               77
-    └── ConfigError               78  profiles, tools, settings, a missing key
+AgentcliError                 70  a message and what to do next
+├── UsageError                64  the command line
+├── InputError                65  a file or value that is not what it should be
+├── MissingFileError          66
+├── UnavailableError          69  a service or a sandbox that does not answer
+├── LedgerError               73
+│   ├── LedgerBusyError           another process writes it
+│   └── LedgerDamagedError        it is not what was written
+├── TemporaryError            75  the same may succeed later
+├── BudgetError               76  money, tokens, steps
+├── DeniedError               77
+└── ConfigError               78  profiles, tools, settings, a missing key
 """
 
 

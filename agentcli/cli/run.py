@@ -209,6 +209,8 @@ def drive(
         from agentcli.shell.watch import run_in_terminal
 
         outcome = run_in_terminal(shot)
+        while lacks_image(outcome) and offer_image(plan.sandbox.image):
+            outcome = run_in_terminal(replace(shot, model=make_model(plan.model), more=()))
     else:
         front = headless.Progress(sys.stderr).front
         outcome = asyncio.run(replace(shot, front=front).go())
@@ -217,6 +219,20 @@ def drive(
             headless.Progress(sys.stderr).say(line)
     keep_answer(plan, outcome, output)
     return outcome.exit_code
+
+
+def lacks_image(outcome: "Outcome") -> bool:
+    return outcome.exit_code == 69 and "agentcli sandbox build" in outcome.hint
+
+
+def offer_image(image: str) -> bool:
+    """Ask whether to build the sandbox's image, and return whether it is there now."""
+    if not typer.confirm("Build the image now, in less than a minute?", err=True):
+        return False
+    from agentcli.cli.sandbox import build
+
+    build(image)
+    return True
 
 
 def keep_answer(plan: "Plan", outcome: "Outcome", output: Path | None) -> None:

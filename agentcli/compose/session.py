@@ -227,8 +227,8 @@ class Session:
                 self.publish,
                 self.front.show,
             )
-        except* AgentcliError as group:
-            raise first_of(group) from None
+        except BaseExceptionGroup as group:
+            raise cause_of(group) from None
         return self.state
 
     def publish(self, rec: Recorded) -> None:
@@ -255,9 +255,12 @@ class Session:
         return RunResumed(self.journal.epoch, self.attended, __version__)
 
 
-def first_of(group: BaseExceptionGroup[AgentcliError]) -> AgentcliError:
-    error = group.exceptions[0]
-    return first_of(error) if isinstance(error, BaseExceptionGroup) else error
+def cause_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return what a person can be told of a group, or else the group: that is a bug."""
+    told: BaseException | None = group.subgroup((AgentcliError, BrokenPipeError))
+    while isinstance(told, BaseExceptionGroup):
+        told = told.exceptions[0]
+    return told or group
 
 
 def base_request(plan: Plan) -> Request:

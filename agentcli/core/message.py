@@ -121,12 +121,19 @@ Failure = Literal[
 
 
 class ModelError(Exception):
-    """An ask that came to nothing. `retry_after_ms`: the server's wish, already capped."""
+    """An ask that came to nothing.
 
-    def __init__(self, failure: Failure, message: str, *, retry_after_ms: int = 0) -> None:
+    retry_after_ms: the server's wish, already capped.
+    begun: the reply had begun to come, so it may have to be paid.
+    """
+
+    def __init__(
+        self, failure: Failure, message: str, *, retry_after_ms: int = 0, begun: bool = False
+    ) -> None:
         super().__init__(message)
         self.failure: Failure = failure
         self.retry_after_ms = retry_after_ms
+        self.begun = begun
 
 
 def text_of(blocks: Sequence[Block]) -> str:

@@ -86,32 +86,53 @@ class Redactor:
         keep: is given each mark and its secret, so that `restore` can undo it. Marks that stand
         in the text already are then marked as well, or they would be restored as if ours.
         """
-
-        def put_mark(kind: str, match: re.Match[str]) -> str:
-            found = match.group()
-            secret = match.groupdict().get("secret") or found
-            if MARK.fullmatch(secret):
-                return found
+        spans = self.find(text, marks=keep is not None)
+        parts: list[str] = []
+        at = 0
+        for start, end, kind in spans:
+            secret = text[start:end]
             mark = self.mark(kind, secret)
             if keep is not None:
                 keep(mark, secret)
-            start = match.start("secret") - match.start() if secret != found else 0
-            return found[:start] + mark + found[start + len(secret) :]
+            parts += (text[at:start], mark)
+            at = end
+        return "".join((*parts, text[at:]))
 
-        if keep is not None and "[REDACTED:" in text:
-            text = MARK.sub(lambda match: self.keep_mark(match.group(), keep), text)
+    def find(self, text: str, *, marks: bool) -> list[tuple[int, int, str]]:
+        """Return where secrets are, in order, as (start, end, kind); what overlaps is one.
+
+        marks: whether marks are to be found too, or else left as they are.
+        """
+        found: list[tuple[int, int, str]] = []
+        literal = [match.span() for match in MARK.finditer(text)] if "[REDACTED:" in text else []
+        if marks:
+            found += [(start, end, "mark") for start, end in literal]
         if self.known is not None:
-            text = self.known.sub(lambda match: put_mark("known", match), text)
+            found += [(*match.span(), "known") for match in self.known.finditer(text)]
         low = text.lower()
         for kind, pattern, word in COMPILED:
             if word in low if word else ASSIGNED.search(low):
-                text = pattern.sub(lambda match, kind=kind: put_mark(kind, match), text)  # type: ignore[misc]
-        return text
+                for match in pattern.finditer(text):
+                    group = "secret" if "secret" in pattern.groupindex else 0
+                    found.append((*match.span(group), kind))
+        if not marks:
+            found = [span for span in found if not any(overlap(span, mark) for mark in literal)]
+        return merged(sorted(found))
 
-    def keep_mark(self, literal: str, keep: Callable[[str, str], None]) -> str:
-        mark = self.mark("mark", literal)
-        keep(mark, literal)
-        return mark
+
+def overlap(span: tuple[int, int, str], other: tuple[int, int]) -> bool:
+    return span[0] < other[1] and other[0] < span[1]
+
+
+def merged(spans: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    whole: list[tuple[int, int, str]] = []
+    for start, end, kind in spans:
+        if whole and start < whole[-1][1]:
+            first, last, name = whole[-1]
+            whole[-1] = (first, max(last, end), name)
+        elif start < end:
+            whole.append((start, end, kind))
+    return whole
 
 
 def restore(text: str, find: Callable[[str], str | None]) -> str:

@@ -1,7 +1,7 @@
 """What a person sees of a run: finished lines for the scrollback, a few live ones below them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -28,7 +28,7 @@ from agentcli.core.tool import Facts
 from agentcli.core.visible import VisibleStream, visible
 from agentcli.shell.console import style
 from agentcli.shell.headless import call_line
-from agentcli.shell.markdown import MarkdownStream, render
+from agentcli.shell.markdown import Block, MarkdownStream, render, render_text
 
 OUTPUT_LINES = 6
 DIFF_LINES = 24
@@ -72,6 +72,7 @@ class Transcript:
     incoming: list[str] = field(default_factory=list)
     safe: VisibleStream = field(default_factory=VisibleStream)
     streamed: bool = False
+    told: set[StepId] = field(default_factory=set)  # calls whose end has been shown
 
     def publish(self, rec: Recorded) -> None:
         match rec.event:
@@ -89,6 +90,7 @@ class Transcript:
                 self.running.pop(step, None)
                 self.calls[step], self.facts[step] = call, facts
             case Judged(step=step, verdict=Deny(reason=reason)):
+                self.told.add(step)
                 self.print(f"{self.paint('✗', 'red')} {self.call(step)}: {visible(reason)}")
             case ToolEnded(id=(step, _)) as ended:
                 self.ended(step, ended, rec)
@@ -179,6 +181,7 @@ class Transcript:
 
     def ended(self, step: StepId, ended: ToolEnded, rec: Recorded) -> None:
         self.running.pop(step, None)
+        self.told.add(step)
         took_s = (rec.at_us - self.began_us.pop(step, rec.at_us)) / 1e6
         facts = self.facts.get(step, Facts())
         good = ended.ending == "done" and not ended.error
@@ -201,8 +204,9 @@ class Transcript:
     def settled(self, step: StepId, status: str) -> None:
         self.running.pop(step, None)
         if step in self.calls:
-            if status in ("denied", "stopped", "unknown"):
+            if status in ("denied", "stopped", "unknown") and step not in self.told:
                 self.print(f"{self.paint('✗', 'red')} {self.call(step)}: {status}")
+            self.told.discard(step)
             del self.calls[step]
             self.facts.pop(step, None)
 
@@ -228,7 +232,7 @@ class Transcript:
         if len(lines) > limit:
             self.print(self.paint(f"  … {len(lines) - limit} more lines", "dim"))
 
-    def print_blocks(self, blocks: list[object]) -> None:
+    def print_blocks(self, blocks: Sequence[Block]) -> None:
         if blocks:
             width = self.width()
             self.screen.write_above("".join(render(b, width, self.color) for b in blocks))

@@ -1,0 +1,39 @@
+"""Answers with what a model once said, to drive a recorded run again."""
+
+from collections.abc import Callable, Sequence
+
+from agentcli.core.message import Delta, ModelError, Reply, Request, Turn
+
+
+class Recorded:
+    """Gives the request with i turns in its history the i-th recorded reply.
+
+    A recorded failure is met once, on the way to the reply after it.
+    """
+
+    def __init__(self, replies: Sequence[Reply | ModelError]) -> None:
+        self._failures: dict[int, list[ModelError]] = {}
+        self._replies: list[Reply] = []
+        for reply in replies:
+            if isinstance(reply, ModelError):
+                self._failures.setdefault(len(self._replies), []).append(reply)
+            else:
+                self._replies.append(reply)
+
+    async def reply(self, request: Request, show: Callable[[Delta], None]) -> Reply:
+        place = sum(isinstance(message, Turn) for message in request.messages)
+        if failures := self._failures.get(place):
+            raise failures.pop(0)
+        if place >= len(self._replies):
+            raise ModelError("config", "the recording has no reply for this point")
+        reply = self._replies[place]
+        for block in reply.blocks:
+            match block:
+                case {"type": "text" | "thinking" as kind} if text := block.get(kind):
+                    show(Delta(kind, text))
+                case {"type": "tool_use", "name": str(name)}:
+                    show(Delta("tool", name))
+        return reply
+
+    async def close(self) -> None:
+        pass

@@ -1,0 +1,69 @@
+"""The card that a person is asked on: the exact call, escaped, with what is known of it."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentcli.core.visible import escaped
+from agentcli.shell.cells import folded
+from agentcli.shell.console import style
+
+COLOR_OF_TIER = {
+    "read_only": "green",
+    "reversible": "yellow",
+    "irreversible": "red",
+    "privileged": "red",
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is asked. preview: a unified diff of what the call would change, "" for none.
+
+    offers_session: a yes may hold for the session. needs_typing: a yes is a typed word.
+    """
+
+    title: str
+    tier: str
+    tool: str
+    arguments: dict[str, Any]
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    preview: str = ""
+    reason: str = ""
+    offers_session: bool = False
+    needs_typing: bool = False
+
+
+def card_lines(card: Card, width: int, color: bool) -> list[str]:
+    """Return the whole card as lines that fit the width. Nothing is left out."""
+    width = max(20, width)
+    tier = style(card.tier, "bold", COLOR_OF_TIER.get(card.tier, "red"), color=color)
+    lines = [f"{style(escaped(card.title), 'bold', color=color)}  {tier}"]
+    lines += rows(card.tool, width, "  ")
+    for name, value in card.arguments.items():
+        lines += argument_lines(name, value, width)
+    if card.preview:
+        lines.append("  what would change:")
+        for line in escaped(card.preview).rstrip("\n").split("\n"):
+            name = {"+": "green", "-": "red"}.get(line[:1], "dim")
+            lines += [style(row, name, color=color) for row in rows(line, width, "  │ ")]
+    if card.reason:
+        lines += rows(f"why: {card.reason}", width, "  ")
+    for name, value in card.facts:
+        lines += [style(row, "dim", color=color) for row in rows(f"{name}: {value}", width, "  ")]
+    return lines
+
+
+def argument_lines(name: str, value: Any, width: int) -> list[str]:
+    """Return one argument: in a line if it is short, else as a block of its own."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+    if "\n" not in text and len(text) <= width - len(name) - 6:
+        return rows(f"{name}: {text}", width, "  ")
+    lines = rows(f"{name}:", width, "  ")
+    for line in escaped(text).split("\n"):
+        lines += rows(line, width, "  │ ")
+    return lines
+
+
+def rows(text: str, width: int, indent: str) -> list[str]:
+    return [indent + row for row in folded(escaped(text), width - len(indent) - 1)]

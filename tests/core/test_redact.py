@@ -1,0 +1,83 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentcli.core.redact import MARK, Redactor, known_secrets, restore
+
+KEY = b"k" * 32
+SECRETS = {
+    "anthropic_key": "sk-ant-api03-AbCdEfGhIjKlMnOpQrStUvWx",
+    "aws_key_id": "AKIAIOSFODNN7EXAMPLE",
+    "github_token": "ghp_" + "a1B2" * 9,
+    "slack_token": "xoxb-1234567890-abcdefghij",
+    "stripe_key": "sk_live_" + "a1B2c3D4" * 3,
+    "google_key": "AIza" + "b" * 35,
+    "npm_token": "npm_" + "c3" * 18,
+    "jwt": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NSJ9.c2lnbmF0dXJlLTEyMw",
+    "private_key": "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
+    "bearer": "Authorization: Bearer abcdefghijklmnopqrstuv",
+    "url_password": "postgres://bob:hunter22@db/x",
+    "password": 'password = "correct-horse-9"',
+}
+
+
+@pytest.mark.parametrize(("kind", "text"), SECRETS.items())
+def test_a_secret_is_replaced_by_a_mark_of_its_kind(kind: str, text: str) -> None:
+    cleaned = Redactor(KEY).clean(f"before {text} after")
+    assert f"[REDACTED:{kind}:" in cleaned
+    assert cleaned.startswith("before ")
+    assert cleaned.endswith(" after")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "token = get_token()",
+        "the password is wrong",
+        "sha256 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "0f8fad5b-d9cd-469f-a165-70867728950e",
+        "https://example.com/a:b@c",
+        "def secret_santa(names): ...",
+    ],
+)
+def test_what_only_looks_secret_stays(text: str) -> None:
+    assert Redactor(KEY).clean(text) == text
+
+
+def test_known_values_are_found_plain_and_encoded() -> None:
+    redactor = Redactor(KEY, known_secrets([("MY_TOKEN", "s3cr3t/värde"), ("HOME", "/root")]))
+    for text in ("s3cr3t/värde", "czNjcjN0L3bDpHJkZQ==", "s3cr3t%2Fv%C3%A4rde"):
+        assert text.rstrip("=") not in redactor.clean(f"x {text} y")
+    assert redactor.clean("/root") == "/root"
+
+
+def test_equal_secrets_have_equal_marks_and_another_key_gives_others() -> None:
+    text = SECRETS["aws_key_id"]
+    assert Redactor(KEY).clean(text) == Redactor(KEY).clean(text)
+    assert Redactor(KEY).clean(text) != Redactor(b"x" * 32).clean(text)
+
+
+pieces = st.one_of(
+    st.text(max_size=20),
+    st.sampled_from([*SECRETS.values(), "[REDACTED:jwt:0123456789abcdef]", "KNOWN-value-1"]),
+)
+
+
+@given(st.lists(pieces, max_size=8).map(" ".join))
+def test_what_is_kept_comes_back_exactly(text: str) -> None:
+    kept: dict[str, str] = {}
+    redactor = Redactor(KEY, ["KNOWN-value-1"])
+    cleaned = redactor.clean(text, kept.__setitem__)
+    assert restore(cleaned, kept.get) == text
+
+
+@given(st.lists(pieces, max_size=8).map(" ".join))
+def test_a_mark_that_someone_typed_never_turns_into_a_secret(text: str) -> None:
+    kept: dict[str, str] = {}
+    redactor = Redactor(KEY)
+    secret = SECRETS["aws_key_id"]
+    redactor.clean(secret, kept.__setitem__)
+    forged = f"{text} {redactor.mark('aws_key_id', secret)}"
+    back = restore(redactor.clean(forged, kept.__setitem__), kept.get)
+    assert back == forged
+    assert MARK.search(back)

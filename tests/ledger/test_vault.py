@@ -1,0 +1,52 @@
+import stat
+from pathlib import Path
+
+from agentcli.core.event import ToolEnded, UserSaid
+from agentcli.core.fold import fold_all
+from agentcli.ledger.file import FileJournal
+from agentcli.ledger.vault import Outputs, Vault
+from tests.fake.world import World, make_start
+
+SECRET = "sk-ant-api03-AbCdEfGhIjKlMnOpQrStUvWx"
+
+
+def test_a_secret_never_reaches_the_ledger_and_comes_back_to_its_owner(tmp_path: Path) -> None:
+    vault = Vault(tmp_path / "private")
+    with FileJournal(tmp_path / "ledger", vault, World(()).now_us) as journal:
+        journal.seal(make_start())
+        sealed = journal.seal(UserSaid(f"use {SECRET}"))
+        assert SECRET not in str(sealed)
+        journal.write(journal.pending)
+        assert journal.read(2) == UserSaid(f"use {SECRET}")
+    assert SECRET.encode() not in (tmp_path / "ledger").read_bytes()
+    again = Vault(tmp_path / "private")
+    with FileJournal(tmp_path / "ledger", again, World(()).now_us) as journal:
+        assert journal.read(2) == UserSaid(f"use {SECRET}")
+        assert fold_all(journal.records).seq == 2
+
+
+def test_what_a_tool_says_is_cleaned_for_good(tmp_path: Path) -> None:
+    vault = Vault(tmp_path / "private")
+    ended = vault.clean(ToolEnded(("s", 1), "done", f"key {SECRET}"))
+    assert isinstance(ended, ToolEnded)
+    assert SECRET not in ended.output
+    assert vault.restore(ended) == ended
+
+
+def test_private_files_are_for_the_owner_only(tmp_path: Path) -> None:
+    vault = Vault(tmp_path / "private")
+    vault.clean(UserSaid(SECRET))
+    Outputs(tmp_path / "outputs").put("x")
+    modes = {
+        stat.S_IMODE(path.stat().st_mode)
+        for folder in ("private", "outputs")
+        for path in (tmp_path / folder).iterdir()
+    }
+    assert modes == {0o600}
+    assert stat.S_IMODE((tmp_path / "private").stat().st_mode) == 0o700
+
+
+def test_the_same_output_is_stored_once_under_its_hash(tmp_path: Path) -> None:
+    outputs = Outputs(tmp_path / "outputs")
+    assert outputs.put("same") == outputs.put("same") != outputs.put("other")
+    assert len(list((tmp_path / "outputs").iterdir())) == 2

@@ -1,0 +1,35 @@
+"""Specs of sandboxes in a real folder; a backend that cannot be tried here says why."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from agentcli.core.sandbox import SandboxSpec
+from tests.sandbox.box import IMAGE, why_not
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    # Backends that drop from root to another owner must be able to come here.
+    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        if os.geteuid() == 0:
+            folder.chmod(0o711)
+    made = tmp_path / "workspace"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture(params=[pytest.param("docker", marks=pytest.mark.docker), "bubblewrap", "local"])
+def spec(request: pytest.FixtureRequest, workspace: Path) -> SandboxSpec:
+    backend = str(request.param)
+    if reason := why_not(backend):
+        pytest.skip(reason)
+    return SandboxSpec(backend=backend, image=IMAGE, workspace=str(workspace), memory_mb=512)
+
+
+@pytest.fixture
+def docker_spec(workspace: Path) -> SandboxSpec:
+    if reason := why_not("docker"):
+        pytest.skip(reason)
+    return SandboxSpec(image=IMAGE, workspace=str(workspace), memory_mb=128, processes=64)

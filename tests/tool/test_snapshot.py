@@ -1,0 +1,59 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from agentcli.tool import snapshot
+from agentcli.tool.snapshot import Snapshots
+
+
+@pytest.fixture
+def snapshots(tmp_path: Path) -> Snapshots:
+    workspace = tmp_path / "work"
+    (workspace / "sub").mkdir(parents=True)
+    (workspace / "a.txt").write_text("one")
+    (workspace / "sub" / "b.txt").write_text("two")
+    (workspace / "link").symlink_to("a.txt")
+    return Snapshots(workspace, tmp_path / "store")
+
+
+def test_an_unchanged_workspace_has_the_same_handle(snapshots: Snapshots) -> None:
+    assert snapshots.take() == snapshots.take() != ""
+
+
+@pytest.mark.parametrize("name", ["a.txt", "sub/b.txt", "new.txt", "link", "sub"])
+def test_every_kind_of_change_is_seen(snapshots: Snapshots, name: str) -> None:
+    handle = snapshots.take()
+    path = snapshots.workspace / name
+    match name:
+        case "link":
+            path.unlink()
+            path.symlink_to("sub")
+        case "sub":
+            path.chmod(0o700)
+        case _:
+            path.write_text("three")
+    assert snapshots.changes(handle) == [name]
+
+
+def test_the_old_content_is_kept_even_of_a_change_within_one_tick(snapshots: Snapshots) -> None:
+    path = snapshots.workspace / "a.txt"
+    stamp = path.stat().st_mtime_ns
+    first = snapshots.take()
+    path.write_text("eno")
+    os.utime(path, ns=(stamp, stamp))
+    assert snapshots.take() != first
+    contents = {p.read_bytes() for p in snapshots.store.rglob("*") if p.is_file()}
+    assert {b"one", b"eno", b"two"} <= contents
+
+
+def test_a_workspace_that_is_too_big_has_no_handle(
+    snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "BYTES_AT_MOST", 5)
+    assert snapshots.take() == ""
+
+
+def test_a_pipe_or_an_unreadable_file_does_not_hang_it(snapshots: Snapshots) -> None:
+    os.mkfifo(snapshots.workspace / "pipe")
+    assert snapshots.take() != ""
