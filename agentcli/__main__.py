@@ -8,7 +8,9 @@ from typing import cast
 
 def main() -> None:
     if sys.argv[1:] in (["--version"], ["-V"]):
-        print_version()
+        from agentcli import version_line
+
+        print(version_line())
         return
     if sys.platform == "win32":
         sys.exit("agentcli runs on Linux and macOS; on Windows use WSL.")
@@ -80,15 +82,6 @@ def is_folder_gone() -> bool:
     except FileNotFoundError:
         return True
     return False
-
-
-def print_version() -> None:
-    import platform
-
-    from agentcli import __version__
-
-    python = platform.python_version()
-    print(f"agentcli {__version__} (Python {python}, {platform.system()} {platform.machine()})")
 
 
 if __name__ == "__main__":

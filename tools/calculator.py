@@ -122,7 +122,8 @@ def call(name: str, args: list[Fraction]) -> Fraction:
     least, most, function = FUNCTIONS[name]
     if not least <= len(args) <= most:
         or_more = "" if least == most else " or more" if most > 2 else f" or {most}"
-        raise Problem(f"{name}: takes {least}{or_more} values, got {len(args)}")
+        many = "" if least == most == 1 else "s"
+        raise Problem(f"{name}: takes {least}{or_more} value{many}, got {len(args)}")
     found = function(*args)
     return bounded(found if isinstance(found, About) else like(Fraction(found), *args))
 

@@ -2,6 +2,7 @@
 
 import typer
 
+from agentcli import version_line
 from agentcli.cli import chat, replay, run, runs, sandbox, tools
 
 app = typer.Typer(
@@ -27,7 +28,5 @@ def root(
     version: bool = typer.Option(False, "--version", "-V", help="Say which version this is."),
 ) -> None:
     if version:
-        from agentcli.__main__ import print_version
-
-        print_version()
+        print(version_line())
         raise typer.Exit

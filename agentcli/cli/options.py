@@ -8,7 +8,8 @@ import typer
 
 PROFILE = Annotated[str, typer.Option("--profile", "-p", help="Who works: a name or a file.")]
 MODEL = Annotated[
-    str, typer.Option("--model", "-m", help="A model's id, or scripted:FILE to need no key.")
+    str,
+    typer.Option("--model", "-m", help="A model's id; scripted:FILE or recorded:RUN need no key."),
 ]
 WORKSPACE = Annotated[
     Path | None, typer.Option("--workspace", "-C", help="The folder that tools work in.")

@@ -97,11 +97,12 @@ def read_catalog() -> Catalog:
 def model_info(catalog: Catalog, model: str, profile: Profile) -> ModelInfo | None:
     """Return what is known of a model, None if nothing is.
 
-    A scripted model costs what the default one would, so that budgets show what they do.
+    A scripted or recorded model costs what the default one would, so that budgets show what they do.
     """
     if profile.price is not None:
         return ModelInfo(model, prices_of(profile.price))
-    return catalog.find(catalog.default if model.startswith("scripted:") else model)
+    played = model.startswith(("scripted:", "recorded:"))
+    return catalog.find(catalog.default if played else model)
 
 
 def prices_of(price: PriceSettings) -> Prices:

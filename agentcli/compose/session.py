@@ -16,9 +16,9 @@ from msgspec.structs import replace
 from agentcli import __version__, asset
 from agentcli.approval.human import Human
 from agentcli.approval.nobody import Nobody
-from agentcli.core.event import Input, Recorded, RunResumed, RunStarted, Settled, Started
+from agentcli.core.event import Input, Recorded, Replied, RunResumed, RunStarted, Settled, Started
 from agentcli.core.fold import fold_all
-from agentcli.core.message import Request, ToolSpec
+from agentcli.core.message import Reply, Request, ToolSpec
 from agentcli.core.plan import Plan, StoredTool
 from agentcli.core.policy import Rules
 from agentcli.core.question import Answer, Question
@@ -28,7 +28,8 @@ from agentcli.core.step import Pattern
 from agentcli.core.view import View
 from agentcli.errors import AgentcliError, UnavailableError
 from agentcli.ledger.file import FileJournal
-from agentcli.ledger.folder import RunFolder
+from agentcli.ledger.folder import RunFolder, find_run
+from agentcli.ledger.read import read_ledger
 from agentcli.ledger.vault import Outputs, Vault
 from agentcli.loop.ask import Asker
 from agentcli.loop.check import Checker
@@ -104,15 +105,30 @@ async def open_sandbox(spec: Any, run: str) -> Sandbox:
 
 
 def make_model(name: str) -> Model:
-    """Return the model of a name: an id of Claude's, or `scripted:FILE`."""
+    """Return the model of a name: an id of Claude's, `scripted:FILE`, or `recorded:RUN`."""
     kind, _, rest = name.partition(":")
     if kind == "scripted":
         from agentcli.model.scripted import load_script
 
         return load_script(Path(rest))
+    if kind == "recorded":
+        from agentcli.model.recorded import Recorded as RecordedModel
+
+        return RecordedModel(recorded_replies(find_run(asset.state_home(), rest)))
     from agentcli.model.claude import Claude
 
     return Claude()
+
+
+def recorded_replies(folder: RunFolder) -> list[Reply]:
+    """Return what the model said in a run, with the secrets that its ledger does not hold."""
+    vault = Vault(folder.private)
+    events = (vault.restore(rec.event) for rec in read_ledger(folder.ledger).records)
+    return [
+        Reply(event.blocks, event.stop, event.usage, event.model, event.request_id, event.note)
+        for event in events
+        if isinstance(event, Replied) and event.whole
+    ]
 
 
 def stored_tools(plan: Plan) -> dict[str, LoadedTool]:

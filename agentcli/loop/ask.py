@@ -40,8 +40,7 @@ class Asker:
         try:
             reply = await self.model.reply(request, on_delta)
         except ModelError as error:
-            # Before the request was sent it surely cost nothing; later nobody can tell.
-            cost = 0 if error.failure != "transient" else None
+            cost = None if error.begun else 0  # what was being written may be billed
             return Failed(
                 start.id,
                 error.failure,

@@ -20,6 +20,7 @@ CONNECT_S = 10.0
 DRAIN_S = 0.5
 PAGE_BYTES = 64_000
 NO_KEY = "there is no API key: set ANTHROPIC_API_KEY. `--model scripted:FILE` works without one."
+NOT_ASCII = "the API key or a header is not plain ASCII"
 
 
 def warm() -> None:
@@ -57,31 +58,12 @@ class Claude:
 
     async def reply(self, request: Request, show: Callable[[Delta], None]) -> Reply:
         client = await self._open()
-        import anthropic
-        import httpx2
-
-        host = client.base_url.host
+        builder = ReplyBuilder()
         try:
-            return await self._ask(client, request_body(request), show)
-        except anthropic.APIStatusError as error:
-            raise failed_answer(
-                error.status_code,
-                error.body,
-                error.response.headers,
-                request_id=error.request_id or "",
-                retry_after_cap_s=self.retry_after_cap_s,
-            ) from error
-        except anthropic.APIConnectionError as error:
-            raise broken_connection(error.__cause__ or error, host) from error
-        except (httpx2.HTTPError, httpx2.StreamError) as error:
-            raise broken_connection(error, host) from error
-        except anthropic.AnthropicError as error:
-            # Nothing was sent: a profile on disk or a token source of the client's does not work.
-            raise ModelError("config", f"no credentials: {one_line(str(error), 300)}") from error
-        except UnicodeDecodeError as error:
-            raise ModelError("transient", "the reply is damaged: not UTF-8") from error
-        except UnicodeEncodeError as error:
-            raise ModelError("config", "the API key or a header is not plain ASCII") from error
+            return await self._ask(client, request_body(request), builder, show)
+        except ModelError as error:
+            error.begun = builder.has_begun
+            raise
 
     async def close(self) -> None:
         if self._client is not None:
@@ -97,10 +79,49 @@ class Claude:
         return self._client
 
     async def _ask(
-        self, client: "AsyncAnthropic", body: Json, show: Callable[[Delta], None]
+        self,
+        client: "AsyncAnthropic",
+        body: Json,
+        builder: ReplyBuilder,
+        show: Callable[[Delta], None],
+    ) -> Reply:
+        """Return the reply; what the client raises becomes a ModelError."""
+        import anthropic
+        import httpx2
+
+        host = client.base_url.host
+        try:
+            return await self._hear(client, body, builder, show)
+        except anthropic.APIStatusError as error:
+            raise failed_answer(
+                error.status_code,
+                error.body,
+                error.response.headers,
+                request_id=one_line(error.request_id or "", 100),
+                retry_after_cap_s=self.retry_after_cap_s,
+            ) from error
+        except anthropic.APIConnectionError as error:
+            raise broken_connection(error.__cause__ or error, host) from error
+        except (httpx2.HTTPError, httpx2.StreamError) as error:
+            raise broken_connection(error, host) from error
+        except anthropic.APIError as error:
+            raise ModelError("transient", "the API answered with something unreadable") from error
+        except anthropic.AnthropicError as error:
+            # Nothing was sent: a profile on disk or a token source of the client's does not work.
+            raise ModelError("config", f"no credentials: {one_line(str(error), 300)}") from error
+        except UnicodeDecodeError as error:
+            raise ModelError("transient", "the reply is damaged: not UTF-8") from error
+        except UnicodeEncodeError as error:
+            raise ModelError("config", NOT_ASCII) from error
+
+    async def _hear(
+        self,
+        client: "AsyncAnthropic",
+        body: Json,
+        builder: ReplyBuilder,
+        show: Callable[[Delta], None],
     ) -> Reply:
         loop = asyncio.get_running_loop()
-        builder = ReplyBuilder()
         heard, spoke_at = False, loop.time()
         try:
             async with (
@@ -108,7 +129,7 @@ class Claude:
                 await create(client, body) as stream,
             ):
                 response = stream.response
-                builder.request_id = response.headers.get("request-id", "")
+                builder.request_id = one_line(response.headers.get("request-id", ""), 100)
                 if "html" in response.headers.get("content-type", ""):
                     raise await web_page(response)
                 # The raw events, because the client's own iterator hides the pings, and they are
@@ -157,16 +178,23 @@ def open_client(api_key: str | None, base_url: str | None) -> "AsyncAnthropic":
             max_retries=0,
             # Time is kept here, by events.
             timeout=httpx2.Timeout(None, connect=CONNECT_S),
+            # The client's own one, half made, complains on stderr when it is thrown away.
+            http_client=anthropic.DefaultAsyncHttpxClient(),
             # Its spans would double ours, and send the trace's id to the API.
             open_telemetry=False,
         )
-    except (anthropic.AnthropicError, httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
-        # A broken profile, address, proxy or certificate file, from the environment.
+        headers = httpx2.Headers(
+            {k: v for k, v in client.default_headers.items() if isinstance(v, str)}
+        )
+    except anthropic.AnthropicError as error:
+        said = one_line(str(error), 300)
+        raise ModelError("config", f"{NO_KEY} The API client says: {said}") from error
+    except UnicodeEncodeError as error:
+        raise ModelError("config", NOT_ASCII) from error
+    except (httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
+        # A broken address, proxy or certificate file, from the environment.
         said = one_line(str(error), 300)
         raise ModelError("config", f"the API client cannot be set up: {said}") from error
-    headers = httpx2.Headers(
-        {k: v for k, v in client.default_headers.items() if isinstance(v, str)}
-    )
     given = headers.get("authorization", "").removeprefix("Bearer").strip()
     if not given and not headers.get("x-api-key") and client.credentials is None:
         raise ModelError("config", NO_KEY)

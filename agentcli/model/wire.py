@@ -204,6 +204,7 @@ class ReplyBuilder:
 
     def __init__(self) -> None:
         self.request_id = ""
+        self.has_begun = False
         self.is_whole = False
         self.size_chars = 0
         self._model = ""
@@ -218,7 +219,8 @@ class ReplyBuilder:
             return None
         match event:
             case {"type": "message_start", "message": dict(message)}:
-                self._model = text_at(message, "model")
+                self.has_begun = True
+                self._model = sound_text(text_at(message, "model"))
                 self._count(message.get("usage"))
             case {"type": "content_block_start", "content_block": {"type": str()} as block}:
                 part = self._parts[index_of(event)] = PartialBlock(block)
@@ -230,7 +232,7 @@ class ReplyBuilder:
                 self._count(event.get("usage"))
                 match event.get("delta"):
                     case dict(delta):
-                        self._stop = text_at(delta, "stop_reason") or self._stop
+                        self._stop = sound_text(text_at(delta, "stop_reason")) or self._stop
                         self._note = note_of(delta.get("stop_details")) or self._note
             case {"type": "message_stop"}:
                 self.is_whole = True

@@ -71,7 +71,8 @@ async def open_process(
     try:
         return await open_channel(facts, spec, read, stdin, stop, root=root, limits=limits)
     except UnavailableError as error:
-        said = "" if complaints.cancelled() else complaints.result().decode(errors="replace")
+        known = complaints.done() and not complaints.cancelled()
+        said = complaints.result().decode(errors="replace") if known else ""
         detail = said.strip().rpartition("\n")[2] or str(error)
         raise UnavailableError(
             f"the {facts.backend} sandbox does not start: {detail}", hint=hint

@@ -253,12 +253,20 @@ class Worker:
         ready = {fd for fd, _ in poll.poll(self.wait_ms())}
         for process in self.processes:
             if process.control in ready:
-                process.unsent = process.unsent[os.write(process.control, process.unsent) :]
+                self.instruct(process)
         if self.writer in ready:
             del self.unsent[: os.write(self.writer, self.unsent[:65536])]
         for process in list(self.processes):
             self.attend(process, ready)
         return self.reader not in ready or self.take()
+
+    def instruct(self, process: Process) -> None:
+        """Pass on the code of a session's job."""
+        try:
+            process.unsent = process.unsent[os.write(process.control, process.unsent) :]
+        except BrokenPipeError:  # its own code has closed the other end
+            process.unsent = b""
+            process.stop("lost")
 
     def wait_ms(self) -> float | None:
         times = [p.give_up or p.deadline for p in self.processes if p.job]

@@ -75,46 +75,36 @@ def show(card: Card, keys: Keys, size: Callable[[], tuple[int, int]], color: boo
 
 
 def choose(card: Card, keys: Keys, color: bool) -> Choice | None:
-    """Return the choice, or None for a key that is none."""
-    yes = f"type {card.tool} to let it run" if card.needs_typing else "y yes, once"
+    """Return the choice, or None for what is none. What cannot be undone takes a typed word."""
+    if card.needs_typing:
+        words = f"Type {card.tool} to let it run, e to edit, n for no, s to stop [no]: "
+        typed = keys.read_line(style(words, "bold", color=color))
+        word = "n" if typed is None else typed.strip() or "n"
+        return Choice("yes") if word == card.tool else choice_of(word, card, keys)
     session = f" · a every reversible {card.tool} of this session" if card.offers_session else ""
-    words = f"{yes}{session} · e edit · n no · s stop  [no] "
+    words = f"y yes, once{session} · e edit · n no · s stop [no] "
     keys.say(style(words, "bold", color=color))
     key = keys.read_key()
-    if card.needs_typing and key == card.tool[0] and key not in ("e", "n", "s"):
-        return typed(card, keys, key)
-    match key.lower():
-        case "y" if not card.needs_typing:
-            keys.say("yes\n")
-            return Choice("yes")
-        case "y":
-            keys.say("\n")
-            return typed(card, keys, "")
-        case "a" if card.offers_session:
-            keys.say("yes, for this session\n")
-            return Choice("session")
+    keys.say("\n")
+    if key.lower() == "y":
+        return Choice("yes")
+    if key.lower() == "a" and card.offers_session:
+        return Choice("session")
+    return choice_of("n" if key in ("\r", "\n", "\x04") else key, card, keys)
+
+
+def choice_of(word: str, card: Card, keys: Keys) -> Choice | None:
+    match word.lower():
         case "e":
-            keys.say("edit\n")
             return Choice("edit")
         case "s":
-            keys.say("stop\n")
             return Choice("stop")
-        case "n" | "\r" | "\n" | "\x04":
-            keys.say("no\n")
-            reason = keys.read_line("Why? (for the model; Enter for none) ")
+        case "n" | "no":
+            reason = keys.read_line("No. Why? (for the model; Enter for none) ")
             return Choice("no", (reason or "").strip())
         case _:
-            keys.say("\n")
+            keys.say("Nothing was allowed.\n" if card.needs_typing else "")
             return None
-
-
-def typed(card: Card, keys: Keys, begun: str) -> Choice | None:
-    """Return a yes if the tool's name is typed out."""
-    rest = keys.read_line(begun or f"Type {card.tool} and Enter: ")
-    if rest is not None and begun + rest.strip() == card.tool:
-        return Choice("yes")
-    keys.say("that is not its name: nothing was allowed\n")
-    return None
 
 
 def edit(card: Card, keys: Keys, out: TextIO) -> Choice | None:

@@ -39,7 +39,7 @@ def card_lines(card: Card, width: int, color: bool) -> list[str]:
     width = max(20, width)
     tier = style(card.tier, "bold", COLOR_OF_TIER.get(card.tier, "red"), color=color)
     lines = [f"{style(escaped(card.title), 'bold', color=color)}  {tier}"]
-    lines += rows(card.tool, width, "  ")
+    lines += rows(escaped(card.tool), width, "  ")
     for name, value in card.arguments.items():
         lines += argument_lines(name, value, width)
     if card.preview:
@@ -48,22 +48,25 @@ def card_lines(card: Card, width: int, color: bool) -> list[str]:
             name = {"+": "green", "-": "red"}.get(line[:1], "dim")
             lines += [style(row, name, color=color) for row in rows(line, width, "  │ ")]
     if card.reason:
-        lines += rows(f"why: {card.reason}", width, "  ")
+        lines += rows(escaped(f"why: {card.reason}"), width, "  ")
     for name, value in card.facts:
-        lines += [style(row, "dim", color=color) for row in rows(f"{name}: {value}", width, "  ")]
+        shown = rows(escaped(f"{name}: {value}"), width, "  ")
+        lines += [style(row, "dim", color=color) for row in shown]
     return lines
 
 
 def argument_lines(name: str, value: Any, width: int) -> list[str]:
     """Return one argument: in a line if it is short, else as a block of its own."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+    text, name = escaped(text), escaped(name)
     if "\n" not in text and len(text) <= width - len(name) - 6:
         return rows(f"{name}: {text}", width, "  ")
     lines = rows(f"{name}:", width, "  ")
-    for line in escaped(text).split("\n"):
+    for line in text.split("\n"):
         lines += rows(line, width, "  │ ")
     return lines
 
 
 def rows(text: str, width: int, indent: str) -> list[str]:
-    return [indent + row for row in folded(escaped(text), width - len(indent) - 1)]
+    """Return escaped text as rows that fit, indented."""
+    return [indent + row for row in folded(text, width - len(indent) - 1)]

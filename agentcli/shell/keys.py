@@ -13,6 +13,8 @@ from typing import TextIO
 
 POLL_S = 0.1
 ESCAPE_S = 0.05
+# The terminal then marks what is pasted, so that it is no answer.
+PASTE_ON, PASTE_OFF = "\x1b[?2004h", "\x1b[?2004l"
 INTERRUPT, END, BACKSPACES, CLEAR = "\x03", "\x04", ("\x7f", "\x08"), "\x15"
 
 
@@ -47,6 +49,7 @@ class Keys:
         mode = termios.tcgetattr(self.fd)
         mode[1] |= termios.OPOST  # lines that are written still end as lines
         termios.tcsetattr(self.fd, termios.TCSANOW, mode)
+        self.say(PASTE_ON)
         self.disarm()
         return self
 
@@ -56,6 +59,7 @@ class Keys:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
+        self.say(PASTE_OFF)
         termios.tcsetattr(self.fd, termios.TCSAFLUSH, self.before)
 
     def disarm(self) -> None:

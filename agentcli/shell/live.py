@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TextIO
 
-from agentcli.shell.cells import clip
+from agentcli.shell.cells import clip, styled_cells
 
 MOST_LINES = 12
 BEGIN_FRAME, END_FRAME = "\x1b[?2026h", "\x1b[?2026l"
@@ -82,7 +82,7 @@ class LiveRegion:
             return ""
         # A narrower window has folded the lines: one may now take several rows.
         width = max(1, self.size()[0])
-        rows = sum(-(-max(1, min(len(line), self.drawn_width)) // width) for line in self.drawn)
+        rows = sum(-(-max(1, styled_cells(line)) // width) for line in self.drawn)
         rows = len(self.drawn) if width >= self.drawn_width else rows
         self.drawn = []
         return "\r\x1b[2K" + "\x1b[1A\x1b[2K" * (rows - 1)

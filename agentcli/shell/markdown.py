@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-LIMIT = 4_000  # characters: what is longer is handed out in parts
-TABLE_LIMIT = 8_000
+LIMIT = 2_000  # characters: what is longer is handed out in parts
+TABLE_LIMIT = 4_000
+TAIL = 1_000  # of an open block, this much is drawn again and again
+TAIL_ROWS = 16
 
 _FENCE = re.compile(r"(`{3,})([^`]*)$|(~{3,})(.*)$")
 _HEADING = re.compile(r"#{1,6}(?:[ \t]|$)")
@@ -86,12 +88,21 @@ class MarkdownStream:
 
     @property
     def open_block(self) -> Block:
-        """What has not been handed out, to be drawn as it is so far."""
+        """The end of what has not been handed out, as much as a live region has room for."""
+        source = self.open
         if self._fence:
-            return Block("code", self.open[-LIMIT:], self._language)
-        if self._kind:
-            return replace(self._block, source=self.open)
-        return Block("markdown", self.open, gap=not self._is_first, indent=self._base)
+            return Block("code", source[-TAIL:], self._language)
+        if not self._kind:
+            return Block("markdown", source, gap=not self._is_first, indent=self._base)
+        if self._kind == "table" and len(self._lines) > TAIL_ROWS + 2:
+            source = "".join([*self._lines[-TAIL_ROWS:], *self._partial])
+            return replace(self._block, source=source, gap=False, head=self._table_head())
+        if self._kind in ("paragraph", "item") and len(source) > TAIL:
+            source = source[-TAIL:].partition(" ")[2] or source[-TAIL:]
+            return replace(
+                self._block, source=source, gap=False, number=None, indent=self._base, is_rest=True
+            )
+        return replace(self._block, source=source)
 
     def feed(self, text: str) -> list[Block]:
         """Return the blocks that the text has finished."""
@@ -268,14 +279,16 @@ class MarkdownStream:
         self._size += len(line)
 
     def _cut_block(self) -> None:
-        kind, head = self._kind, self._block.head
-        if kind == "table" and not head:
-            head = "".join([one for one in self._lines if one.strip()][:2])
+        kind, head = self._kind, self._table_head()
         self._close()
         if kind == "table":
             self._go_on("table", replace(self._new_block(False), head=head))
         elif kind in ("paragraph", "item"):
             self._go_on("paragraph", replace(self._new_block(False), is_rest=True))
+
+    def _table_head(self) -> str:
+        rows = [one for one in self._lines if one.strip()]
+        return self._block.head or "".join(rows[:2])
 
     def _close(self) -> None:
         """Hand out the open block, if there is one."""
@@ -314,7 +327,7 @@ def render(block: Block, width: int, color: bool) -> str:
     lines = _lines_of(block, width, color)
     if block.gap and (lines or block.kind == "fence"):
         lines = ["", *lines]
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
 def render_text(source: str, width: int, color: bool) -> str:
@@ -332,7 +345,7 @@ def _lines_of(block: Block, width: int, color: bool) -> list[str]:
     if not text.strip():
         return []
     if block.kind == "fence":
-        return [] if color else [text.rstrip()]
+        return [] if color else text.rstrip().split("\n")
     drawing = _Drawing(color, block.number)
     room = max(8, width - block.indent)
     inner = [_without_indent(line, block.indent) for line in text.split("\n")]

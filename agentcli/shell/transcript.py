@@ -28,7 +28,7 @@ from agentcli.core.tool import Facts
 from agentcli.core.visible import VisibleStream, visible
 from agentcli.shell.console import style
 from agentcli.shell.headless import call_line
-from agentcli.shell.markdown import Block, MarkdownStream, render, render_text
+from agentcli.shell.markdown import Block, MarkdownStream, render
 
 OUTPUT_LINES = 6
 DIFF_LINES = 24
@@ -136,7 +136,7 @@ class Transcript:
     def open_block(self) -> list[str]:
         if self.stream is None or not self.stream.open.strip():
             return []
-        shown = render_text(self.stream.open, self.width(), self.color)
+        shown = render(self.stream.open_block, self.width(), self.color)
         return shown.rstrip("\n").split("\n")[-LIVE_LINES:]
 
     def live(self, running: Running) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import email.utils
 import gzip
 import json
+import random
 import socket
 import ssl
 import time
@@ -38,12 +39,13 @@ PAGE = "<html><head><title>502 Bad Gateway</title></head><body><p>nginx secret</
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("API_KEY", "AUTH_TOKEN", "BASE_URL", "PROFILE", "CUSTOM_HEADERS"):
+    for name in ("API_KEY", "AUTH_TOKEN", "BASE_URL", "PROFILE", "CUSTOM_HEADERS", "CONFIG_DIR"):
         monkeypatch.delenv(f"ANTHROPIC_{name}", raising=False)
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setenv("ANTHROPIC_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
 
 
 def ask(*behaviours: Behaviour, deltas: list[Delta] | None = None, **options: Any) -> Reply:
@@ -331,7 +333,9 @@ def test_the_wish_to_wait_is_read_and_capped(
     ],
 )
 def test_a_server_that_stalls_is_left(behaviour: Behaviour, words: str) -> None:
-    failed = failure(behaviour, first_byte_s=0.1, idle_s=0.1)
+    # Where something comes first, a busy machine must have the time to send it.
+    first_byte_s = 0.1 if words.startswith("no answer") else 5
+    failed = failure(behaviour, first_byte_s=first_byte_s, idle_s=0.1)
     assert failed.failure == "transient"
     assert words in str(failed)
 
@@ -351,6 +355,71 @@ def test_pings_keep_a_reply_alive_but_not_for_ever() -> None:
 
 def stream_of(pieces: list[bytes]) -> Behaviour:
     return Behaviour(pieces, 200, {"content-type": "text/event-stream"})
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "begun"),
+    [
+        pytest.param(error(529, "overloaded_error"), False, id="an error"),
+        pytest.param(stream(PING, sse("error", error={"type": "api_error"})), False, id="at once"),
+        pytest.param(GOOD.upto(1), True, id="a clean end"),
+        pytest.param(GOOD.upto(4, "cut"), True, id="cut"),
+        pytest.param(GOOD.upto(4, "stall"), True, id="stall"),
+        pytest.param(GOOD.upto(4).plus(9, sse("error", error={})), True, id="an error inside"),
+    ],
+)
+def test_a_failure_says_whether_the_reply_had_begun(behaviour: Behaviour, begun: bool) -> None:
+    assert failure(behaviour, idle_s=0.2).begun == begun
+
+
+def lies(draw: random.Random) -> Behaviour:
+    """Return an answer of a server that is broken in some way or another."""
+    odd: list[bytes] = [
+        *(piece for piece in GOOD.pieces if isinstance(piece, bytes)),
+        *(sse(kind, **{field: value}) for kind in KINDS for field in FIELDS for value in ODD),
+        b"data: [DONE]\n\n",
+        b"data: " + DEEP + b"\n\n",
+        b'data: {"type": "message_stop"\n\n',
+        b"event: message_stop\ndata: \xc3\x28\n\n",
+        b"event: message_stop\r\n\r\n",
+        b"\x00\xff\n\n",
+        b"retry: x\nid: \xf0\n\n",
+        PAGE.encode(),
+    ]
+    pieces: list[Any] = draw.choices(odd, k=draw.randrange(12))
+    if draw.random() < 0.2:
+        pieces = [bytes(draw.randbytes(40)), *pieces, "cut"]
+    kinds = ["text/event-stream", "text/html", "application/json", "x; charset=nonsense"]
+    headers = {"content-type": draw.choice(kinds)}
+    headers["request-id"] = draw.choice(["r", "x" * 5_000, "\xe9 \xff"])
+    if draw.random() < 0.1:
+        headers["content-encoding"] = draw.choice(["gzip", "br", "nonsense"])
+    return Behaviour(pieces, draw.choice([200, 200, 200, 204, 302, 418, 500]), headers)
+
+
+KINDS = ("message_start", "content_block_start", "content_block_delta", "message_delta", "error")
+FIELDS = ("message", "index", "content_block", "delta", "usage", "error")
+ODD = (None, 7, "x", [], [[{}]], {}, {"type": {}}, {"type": "text", "text": []}, {"usage": 1e308})
+
+
+def test_whatever_a_server_says_nothing_else_escapes() -> None:
+    draw = random.Random(7)
+    behaviours = [lies(draw) for _ in range(200)]
+    errors: list[ModelError] = []
+
+    async def go(base_url: str) -> None:
+        claude = Claude(base_url=base_url, api_key="k", first_byte_s=5, idle_s=5)
+        for _ in behaviours:
+            try:
+                await claude.reply(ASK, lambda delta: None)
+            except ModelError as failed:
+                errors.append(failed)
+        await claude.close()
+
+    with FakeClaude(*behaviours) as fake:
+        asyncio.run(go(fake.base_url))
+    assert len(errors) > 100
+    assert all(len(str(failed)) < 800 and str(failed).isprintable() for failed in errors)
 
 
 def test_what_stalls_after_the_end_does_not_matter() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import os
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from agentcli.core.sandbox import Job, JobEnd, SandboxSpec
 from agentcli.loop.port import Sandbox
 
 T = TypeVar("T")
+RUN = f"test-{os.getpid()}-{secrets.token_hex(4)}"  # others may test on the same engine
 IMAGE = os.environ.get("AGENTCLI_TEST_IMAGE", "agentcli-test-base:latest")
 
 
@@ -25,7 +27,7 @@ def why_not(backend: str) -> str:
 
 
 @asynccontextmanager
-async def opened(spec: SandboxSpec, run: str = "test-run") -> AsyncIterator[Sandbox]:
+async def opened(spec: SandboxSpec, run: str = RUN) -> AsyncIterator[Sandbox]:
     module = importlib.import_module(f"agentcli.sandbox.{spec.backend}")
     box = await module.open_sandbox(spec, run)
     try:

@@ -1,6 +1,7 @@
 """What every sandbox backend promises, tried with each that works on this machine."""
 
 import asyncio
+import os
 import time
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from agentcli.errors import UnavailableError
 from agentcli.loop.port import Sandbox
 from tests.sandbox.box import in_box, processes_of, py, sh, wait_until
 
-# Three ways out of a process tree; the number is how the test finds them again.
+# A nap of this length is how a test finds its processes again, of all on the machine.
+NAP = f"77{os.getpid()}.5"
+# Three ways out of a process tree.
 ESCAPE = "setsid sleep {0} & (setsid sleep {0} &) ; (sleep {0} & disown) ; "
 
 
@@ -63,8 +66,8 @@ def test_output_comes_while_the_job_runs(spec: SandboxSpec) -> None:
 
 def test_a_timeout_leaves_no_process(spec: SandboxSpec) -> None:
     async def act(box: Sandbox) -> JobEnd:
-        end = await sh(box, ESCAPE.format("7701.5") + "echo so; sleep 7701.5", timeout_ms=400)
-        assert processes_of("7701.5") == []
+        end = await sh(box, ESCAPE.format(NAP) + f"echo so; sleep {NAP}", timeout_ms=400)
+        assert processes_of(NAP) == []
         return end
 
     assert without_time(in_box(spec, act)) == JobEnd(
@@ -74,13 +77,13 @@ def test_a_timeout_leaves_no_process(spec: SandboxSpec) -> None:
 
 def test_a_cancel_leaves_no_process_and_returns_the_output_so_far(spec: SandboxSpec) -> None:
     async def act(box: Sandbox) -> JobEnd:
-        script = ESCAPE.format("7702.5") + "echo so; sleep 7702.5"
+        script = ESCAPE.format(NAP) + f"echo so; sleep {NAP}"
         seen = asyncio.Event()
         job = asyncio.create_task(box.run(Job(("bash", "-c", script)), lambda data: seen.set()))
         await seen.wait()
         job.cancel()
         end = await job
-        assert processes_of("7702.5") == []
+        assert processes_of(NAP) == []
         return end
 
     assert without_time(in_box(spec, act)) == JobEnd(
@@ -90,8 +93,8 @@ def test_a_cancel_leaves_no_process_and_returns_the_output_so_far(spec: SandboxS
 
 def test_what_a_job_leaves_in_the_background_is_killed(spec: SandboxSpec) -> None:
     async def act(box: Sandbox) -> JobEnd:
-        end = await sh(box, ESCAPE.format("7703.5") + "echo done")
-        assert processes_of("7703.5") == []
+        end = await sh(box, ESCAPE.format(NAP) + "echo done")
+        assert processes_of(NAP) == []
         return end
 
     assert in_box(spec, act).stdout == b"done\n"
@@ -101,9 +104,9 @@ def test_a_job_that_stops_or_kills_its_supervisor_is_killed_all_the_same(
     spec: SandboxSpec,
 ) -> None:
     async def act(box: Sandbox) -> tuple[str, str]:
-        stopped = await sh(box, "kill -STOP $PPID; sleep 7704.5", timeout_ms=300)
-        killed = await sh(box, "kill -9 $PPID; sleep 7704.5")
-        assert processes_of("7704.5") == []
+        stopped = await sh(box, f"kill -STOP $PPID; sleep {NAP}", timeout_ms=300)
+        killed = await sh(box, f"kill -9 $PPID; sleep {NAP}")
+        assert processes_of(NAP) == []
         assert (await sh(box, "echo on")).stdout == b"on\n"
         return stopped.ending, killed.ending
 
@@ -218,11 +221,20 @@ def test_a_session_that_ends_is_fresh_the_next_time(
     in_box(spec, act)
 
 
+def test_a_session_that_closes_its_descriptors_costs_only_itself(spec: SandboxSpec) -> None:
+    async def act(box: Sandbox) -> bytes:
+        await py(box, "import os; os.closerange(3, 1000)", timeout_ms=3000)
+        await py(box, "1", timeout_ms=3000)
+        return (await py(box, "2")).stdout
+
+    assert in_box(spec, act) == b"2\n"
+
+
 def test_jobs_of_a_session_take_turns_and_leave_nothing_running(spec: SandboxSpec) -> None:
     async def act(box: Sandbox) -> None:
-        first = "import subprocess, time; p = subprocess.Popen(['sleep', '7705.5']); time.sleep(.2)"
+        first = f"import subprocess, time; p = subprocess.Popen(['sleep', '{NAP}']); time.sleep(.2)"
         await asyncio.gather(py(box, first + "; n = 1"), py(box, "n += 1"))
-        assert processes_of("7705.5") == []
+        assert processes_of(NAP) == []
         assert (await py(box, "n")).stdout == b"2\n"
 
     in_box(spec, act)
@@ -238,10 +250,10 @@ def test_what_one_job_of_a_session_was_given_is_not_there_for_the_next(spec: San
 
 def test_a_closed_sandbox_has_no_process_and_says_that_it_is_gone(spec: SandboxSpec) -> None:
     async def act(box: Sandbox) -> str:
-        running = asyncio.create_task(sh(box, ESCAPE.format("7706.5") + "sleep 7706.5"))
-        assert await asyncio.to_thread(wait_until, lambda: len(processes_of("7706.5")) >= 4)
+        running = asyncio.create_task(sh(box, ESCAPE.format(NAP) + f"sleep {NAP}"))
+        assert await asyncio.to_thread(wait_until, lambda: len(processes_of(NAP)) >= 4)
         await box.close()
-        assert processes_of("7706.5") == []
+        assert processes_of(NAP) == []
         with pytest.raises(UnavailableError, match="gone"):
             await sh(box, "true")
         return (await running).ending

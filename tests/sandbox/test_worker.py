@@ -14,14 +14,14 @@ from agentcli.errors import UnavailableError
 from agentcli.loop.port import Sandbox
 from agentcli.sandbox import bubblewrap
 from agentcli.sandbox.process import open_process
-from tests.sandbox.box import in_box, processes_of, sh, wait_until, why_not
+from tests.sandbox.box import RUN, in_box, processes_of, sh, wait_until, why_not
 
 OWNER = """
 import asyncio, sys
 from agentcli.core.sandbox import Job, SandboxSpec
 from agentcli.sandbox.{backend} import open_sandbox
 async def main():
-    box = await open_sandbox(SandboxSpec(image={image!r}, workspace={workspace!r}), "killed-run")
+    box = await open_sandbox(SandboxSpec(image={image!r}, workspace={workspace!r}), {run!r})
     script = "setsid sleep {word} & sleep {word}"
     await box.run(Job(("bash", "-c", "echo up; " + script)), lambda data: print("up", flush=True))
 asyncio.run(main())
@@ -30,7 +30,9 @@ asyncio.run(main())
 
 def killed_owner(spec: SandboxSpec, word: str) -> None:
     """Open a sandbox in another process, start a job in it and kill that process outright."""
-    code = OWNER.format(backend=spec.backend, image=spec.image, workspace=spec.workspace, word=word)
+    code = OWNER.format(
+        backend=spec.backend, image=spec.image, workspace=spec.workspace, word=word, run=RUN
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as owner:
         assert owner.stdout
         assert owner.stdout.readline() == b"up\n"
@@ -75,7 +77,7 @@ def parent_of(pid: int, above: str = "") -> int:
     [
         ("echo '{}'", "cannot be understood"),
         ("echo nonsense", "cannot be understood"),
-        ("head -c 300000 /dev/zero; sleep 5", "a line without an end"),
+        ("head -c 300000 /dev/zero; cat", "a line without an end"),
         ("echo broken >&2; exit 1", "broken"),
     ],
 )

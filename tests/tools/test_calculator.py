@@ -35,7 +35,7 @@ LARGE = "ERROR: a value has more than 4,200 digits: compute something smaller, o
         ("x + 1", "ERROR: `x` is not known: there are no variables, only pi and e"),
         ("sin(1)", "ERROR: `sin` is not known; there are abs, ceil, exp, factorial, floor, gcd, "
          "log, max, min, round, sqrt, sum"),
-        ("sqrt()", "ERROR: sqrt: takes 1 values, got 0"),
+        ("sqrt()", "ERROR: sqrt: takes 1 value, got 0"),
         ("-" * 1999 + "1", "ERROR: expression: is nested more than 1200 deep"),
     ],
 )  # fmt: skip

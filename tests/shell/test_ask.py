@@ -1,0 +1,152 @@
+"""A question on a real pseudo-terminal, answered by a person who types."""
+
+import io
+import json
+import os
+import pty
+import sys
+import termios
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from agentcli.shell.ask import Choice, ask_card
+from agentcli.shell.card import Card
+from agentcli.shell.keys import PASTE_OFF, PASTE_ON
+
+REVERSIBLE = Card("May this run?", "reversible", "shell", {"command": "ls"}, offers_session=True)
+IRREVERSIBLE = Card(
+    "May this run?", "irreversible", "shell", {"command": "rm x"}, needs_typing=True
+)
+
+
+@contextmanager
+def terminal() -> Iterator[tuple[int, int]]:
+    person, program = pty.openpty()
+    try:
+        yield person, program
+    finally:
+        os.close(person)
+        os.close(program)
+
+
+def ask(
+    card: Card, *typed: str, before: str = "", rows: int = 24, arming_s: float = 0.05
+) -> tuple[Choice, str]:
+    """Return the choice and the screen; each piece is typed once the last was taken in."""
+    out = io.StringIO()
+    with terminal() as (person, program):
+        attributes = termios.tcgetattr(program)
+        os.write(person, before.encode())
+        typist = threading.Thread(target=type_all, args=(person, out, typed, arming_s))
+        typist.start()
+        choice = ask_card(card, program, out, lambda: (60, rows), False, arming_s=arming_s)
+        typist.join()
+        assert termios.tcgetattr(program) == attributes
+    return choice, out.getvalue()
+
+
+def type_all(person: int, out: io.StringIO, typed: tuple[str, ...], arming_s: float) -> None:
+    time.sleep(arming_s + 0.1)
+    for piece in typed:
+        os.write(person, piece.encode())
+        time.sleep(0.12)
+
+
+@pytest.mark.parametrize(
+    ("card", "typed", "choice"),
+    [
+        (REVERSIBLE, ("y",), Choice("yes")),
+        (REVERSIBLE, ("a",), Choice("session")),
+        (REVERSIBLE, ("s",), Choice("stop")),
+        (REVERSIBLE, ("\x03",), Choice("stop")),
+        (REVERSIBLE, ("\r", "\r"), Choice("no")),
+        (REVERSIBLE, ("n", "too risky\r"), Choice("no", "too risky")),
+        (REVERSIBLE, (" ", "x", "n", "\r"), Choice("no")),
+        (REVERSIBLE, ("\x1b[A", "n", "\r"), Choice("no")),
+        (IRREVERSIBLE, ("shell\r",), Choice("yes")),
+        (IRREVERSIBLE, ("shelk\x7fl\r",), Choice("yes")),
+        (IRREVERSIBLE, ("y\r", "n\r", "\r"), Choice("no")),
+        (IRREVERSIBLE, ("yes\r", "\r", "\r"), Choice("no")),
+        (IRREVERSIBLE, ("a\r", "s\r"), Choice("stop")),
+        (IRREVERSIBLE, ("\x03",), Choice("stop")),
+    ],
+)
+def test_each_answer_means_what_it_says(card: Card, typed: tuple[str, ...], choice: Choice) -> None:
+    assert ask(card, *typed)[0] == choice
+
+
+@pytest.mark.parametrize("before", ["y", "yyyy\r", "a", "shell\r"])
+@pytest.mark.parametrize("card", [REVERSIBLE, IRREVERSIBLE])
+def test_what_was_typed_before_the_card_never_answers_it(card: Card, before: str) -> None:
+    choice, _ = ask(card, "s", "\r", before=before)
+    assert choice == Choice("stop")
+
+
+def test_what_is_typed_while_it_arms_never_answers_it() -> None:
+    out = io.StringIO()
+    with terminal() as (person, program):
+        early = threading.Timer(0.1, os.write, (person, b"y"))
+        late = threading.Timer(0.7, os.write, (person, b"s"))
+        early.start()
+        late.start()
+        choice = ask_card(REVERSIBLE, program, out, lambda: (60, 24), False, arming_s=0.4)
+        late.join()
+    assert choice == Choice("stop")
+
+
+def test_a_pasted_yes_is_no_answer() -> None:
+    choice, screen = ask(REVERSIBLE, "\x1b[200~y\x1b[201~", "s")
+    assert choice == Choice("stop")
+    assert PASTE_ON in screen
+    assert screen.endswith(PASTE_OFF)
+
+
+def test_a_long_card_withholds_the_yes_until_its_end_was_shown() -> None:
+    card = Card("May this run?", "reversible", "shell", {"command": "\n".join("abcdefghijkl")})
+    choice, screen = ask(card, "y", " ", " ", "y", rows=10)
+    assert choice == Choice("yes")
+    assert screen.index("│ l") < screen.index("y yes, once")
+
+
+def test_an_edit_returns_new_arguments_and_bad_json_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.delenv("EDITOR", raising=False)
+    typed = ("e", "{bad\r", "e", '{"command": "pwd"}\r')
+    choice, screen = ask(REVERSIBLE, *typed)
+    assert choice == Choice("edit", arguments={"command": "pwd"})
+    assert "not JSON" in screen
+
+
+def test_the_person_s_editor_is_used_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = tmp_path / "editor.py"
+    new = json.dumps({"command": "pwd"})
+    script.write_text(f"import sys; open(sys.argv[1], 'w').write({new!r})")
+    monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
+    choice, _ = ask(REVERSIBLE, "e")
+    assert choice == Choice("edit", arguments={"command": "pwd"})
+
+
+def test_a_question_that_is_taken_back_ends_at_once() -> None:
+    cancel, out = threading.Event(), io.StringIO()
+    with terminal() as (_, program):
+        threading.Timer(0.2, cancel.set).start()
+        choice = ask_card(
+            REVERSIBLE, program, out, lambda: (60, 24), False, arming_s=0.05, cancel=cancel
+        )
+    assert choice == Choice("no", "withdrawn")
+
+
+def test_the_call_is_shown_exactly_with_every_odd_byte_named() -> None:
+    card = Card("May this run?", "reversible", "shell", {"command": "a\x1b[2J\u202eb"})
+    _, screen = ask(card, "s")
+    assert r"command: a\x1b[2J\u202eb" in screen
+    assert "\x1b" not in screen.replace(PASTE_ON, "").replace(PASTE_OFF, "")
