@@ -23,7 +23,7 @@ def list_runs(
     import json
 
     from agentcli import asset
-    from agentcli.core.visible import visible
+    from agentcli.cli.table import print_table
     from agentcli.ledger.folder import all_runs
 
     rows = [row_of(run) for run in itertools.islice(all_runs(asset.state_home()), limit)]
@@ -32,9 +32,8 @@ def list_runs(
         return
     if not rows:
         print('No runs yet. Begin one: agentcli run --prompt "..."')
-    for row in rows:
-        words = (row["run"], row["status"].ljust(8), row["profile"].ljust(10), row["title"])
-        print(visible("  ".join(words)).replace("\n", " ").rstrip())
+        return
+    print_table(("run", "status", "profile", "title"), [tuple(row.values()) for row in rows])
 
 
 def row_of(run: "RunFolder") -> dict[str, str]:

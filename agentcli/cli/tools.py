@@ -37,10 +37,12 @@ def list_tools() -> None:
 
     agentcli tools list
     """
-    for tool in load().values():
-        manifest = tool.manifest
-        about = manifest.description.strip().partition("\n")[0]
-        print(f"{manifest.name:14} {manifest.tier:13} {about}")
+    from agentcli.cli.table import print_table
+
+    manifests = [tool.manifest for tool in load().values()]
+    about = [manifest.description.strip().partition("\n")[0] for manifest in manifests]
+    rows = [(m.name, m.tier, text) for m, text in zip(manifests, about, strict=True)]
+    print_table(("tool", "tier", "what it does"), rows)
 
 
 @app.command("show")

@@ -97,7 +97,7 @@ def read_catalog() -> Catalog:
 def model_info(catalog: Catalog, model: str, profile: Profile) -> ModelInfo | None:
     """Return what is known of a model, None if nothing is.
 
-    A scripted or recorded model costs what the default one would, so that budgets show what they do.
+    A scripted or recorded one costs what the default would, so that budgets show what they do.
     """
     if profile.price is not None:
         return ModelInfo(model, prices_of(profile.price))

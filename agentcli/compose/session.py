@@ -127,7 +127,7 @@ def recorded_replies(folder: RunFolder) -> list[Reply]:
     return [
         Reply(event.blocks, event.stop, event.usage, event.model, event.request_id, event.note)
         for event in events
-        if isinstance(event, Replied) and event.whole
+        if isinstance(event, Replied) and (event.whole or event.blocks)
     ]
 
 

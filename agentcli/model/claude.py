@@ -4,6 +4,8 @@ import asyncio
 import json
 import socket
 import ssl
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -89,7 +91,7 @@ class Claude:
         import anthropic
         import httpx2
 
-        host = client.base_url.host
+        host = client.base_url.host + by_proxy(client.base_url.scheme, client.base_url.host)
         try:
             return await self._hear(client, body, builder, show)
         except anthropic.APIStatusError as error:
@@ -265,6 +267,19 @@ def broken_connection(error: BaseException, host: str) -> ModelError:
         case httpx2.TooManyRedirects():
             return ModelError("transient", f"{host} redirects in a circle")
     return ModelError("transient", f"the connection to {host} was cut")
+
+
+def by_proxy(scheme: str, host: str) -> str:
+    """Return " through the proxy NAME" if the environment sets one for this host, else ""."""
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(scheme) or proxies.get("all")
+    if not proxy or urllib.request.proxy_bypass(host):
+        return ""
+    # Its address may hold a password.
+    with suppress(ValueError):
+        parts = urllib.parse.urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        return f" through the proxy {parts.hostname}"
+    return " through a proxy"
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

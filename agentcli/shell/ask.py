@@ -8,22 +8,27 @@ import tempfile
 import termios
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from agentcli.shell.card import Card, card_lines
+from agentcli.core.visible import escaped
+from agentcli.shell.card import Card, as_json, card_lines
 from agentcli.shell.console import style
-from agentcli.shell.keys import Keys, WithdrawnError
+from agentcli.shell.keys import END, ENTERS, Keys, WithdrawnError
 
 
 @dataclass(frozen=True)
 class Choice:
-    """arguments: the new ones of an edit. reason: of a no, for the model."""
+    """arguments: the new ones of an edit. reason: of a no, for the model.
+
+    typed_before: what was typed for something else while the card came up, to be given back.
+    """
 
     kind: Literal["yes", "session", "edit", "no", "stop"]
     reason: str = ""
     arguments: dict[str, Any] | None = None
+    typed_before: str = field(default="", compare=False)
 
 
 def ask_card(
@@ -38,59 +43,78 @@ def ask_card(
 ) -> Choice:
     """Show the card and return what the person chose. Blocks; `cancel` takes the card away.
 
-    A yes is withheld until the whole card was shown. Nothing typed before it counts.
+    A yes is withheld until the whole card was shown. Nothing typed before it counts, nor what is
+    typed in its first moments: keys count once none was pressed for `arming_s`.
     """
     out.write("\n\a")
+    marks = os.environ.get("TERM") != "dumb"
+    keys = Keys(
+        in_fd, out, arming_s=arming_s, cancel=cancel, marks_paste=marks, columns=lambda: size()[0]
+    )
     try:
-        with Keys(in_fd, out, arming_s=arming_s, cancel=cancel) as keys:
-            show(card, keys, size, color)
-            while True:
-                choice = choose(card, keys, color)
-                if choice is not None and choice.kind == "edit":
-                    choice = edit(card, keys, out)
-                if choice is not None:
-                    return choice
+        with keys:
+            choice = answer(card, keys, size, color)
     except KeyboardInterrupt:
-        return Choice("stop")
+        choice = Choice("stop")
     except WithdrawnError:
         keys.say("\n(taken back)\n")
-        return Choice("no", "withdrawn")
+        choice = Choice("no", "withdrawn")
     except (EOFError, OSError, termios.error):
-        return Choice("no", "the terminal is gone")
+        choice = Choice("no", "the terminal is gone")
+    return replace(choice, typed_before=keys.typed_before)
 
 
-def show(card: Card, keys: Keys, size: Callable[[], tuple[int, int]], color: bool) -> None:
-    """Show the whole card, a screen at a time."""
+def answer(card: Card, keys: Keys, size: Callable[[], tuple[int, int]], color: bool) -> Choice:
+    choice = show(card, keys, size, color)
+    while choice is None:
+        choice = choose(card, keys, color)
+        if choice is not None and choice.kind == "edit":
+            choice = edit(card, keys)
+    return choice
+
+
+def show(card: Card, keys: Keys, size: Callable[[], tuple[int, int]], color: bool) -> Choice | None:
+    """Show the whole card, a screen at a time; one can say no before its end, but not yes."""
     columns, rows = size()
     lines = card_lines(card, columns, color)
     page = max(3, rows - 3)
-    while lines:
+    while len(lines) > page:
         keys.say("\n".join(lines[:page]) + "\n")
         lines = lines[page:]
-        if lines:
-            keys.say(style(f"[{len(lines)} more lines: space]", "reverse", color=color))
-            while keys.read_key() not in (" ", "\r"):
-                pass
-            keys.say("\r\x1b[K" if color else "\n")
+        words = f"[{len(lines)} more lines: space; n no, s stop]"
+        keys.say(style(words, "reverse", color=color))
+        keys.arm()
+        while (key := keys.read_key()) != " ":
+            if key in ("n", "s", END):
+                keys.say("\n")
+                return choice_of("n" if key == END else str(key), card, keys)
+        keys.say("\n")
+    keys.say("\n".join(lines) + "\n")
+    return None
 
 
 def choose(card: Card, keys: Keys, color: bool) -> Choice | None:
     """Return the choice, or None for what is none. What cannot be undone takes a typed word."""
     if card.needs_typing:
-        words = f"Type {card.tool} to let it run, e to edit, n for no, s to stop [no]: "
-        typed = keys.read_line(style(words, "bold", color=color))
+        words = f"Type {escaped(card.tool)} to let it run, e to edit, n for no, s to stop [no]"
+        keys.say(style(words, "bold", color=color) + "\n")
+        keys.arm()
+        typed = keys.read_line("> ", takes_paste=False)
         word = "n" if typed is None else typed.strip() or "n"
         return Choice("yes") if word == card.tool else choice_of(word, card, keys)
-    session = f" · a every reversible {card.tool} of this session" if card.offers_session else ""
+    session = ""
+    if card.offers_session:
+        session = f" · a every reversible {escaped(card.tool)} of this session"
     words = f"y yes, once{session} · e edit · n no · s stop [no] "
     keys.say(style(words, "bold", color=color))
-    key = keys.read_key()
+    keys.arm()
+    key = str(keys.read_key())
     keys.say("\n")
     if key.lower() == "y":
         return Choice("yes")
     if key.lower() == "a" and card.offers_session:
         return Choice("session")
-    return choice_of("n" if key in ("\r", "\n", "\x04") else key, card, keys)
+    return choice_of("n" if key in (*ENTERS, END) else key, card, keys)
 
 
 def choice_of(word: str, card: Card, keys: Keys) -> Choice | None:
@@ -107,22 +131,36 @@ def choice_of(word: str, card: Card, keys: Keys) -> Choice | None:
             return None
 
 
-def edit(card: Card, keys: Keys, out: TextIO) -> Choice | None:
+def edit(card: Card, keys: Keys) -> Choice | None:
     """Return the edited arguments, or None to be asked again."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
-    before = json.dumps(card.arguments, ensure_ascii=False, indent=2)
-    text = in_editor(editor, before, keys) if editor else keys.read_line("New arguments (JSON): ")
+    if editor:
+        text = in_editor(editor, as_json(card.arguments, indent=2), keys)
+    else:
+        keys.say("Arguments as JSON; Ctrl+U clears the line, Enter on an empty one goes back.\n")
+        text = keys.read_line("> ", as_json(card.arguments))
     if text is None or not text.strip():
         return None
     try:
-        arguments = json.loads(text)
+        arguments = json.loads(text, object_pairs_hook=without_twins, parse_constant=refused)
     except (ValueError, RecursionError) as error:
-        out.write(f"not JSON: {error}\n")
+        keys.say(f"not JSON: {error}\n")
         return None
     if not isinstance(arguments, dict):
-        out.write("the arguments must be a JSON object\n")
+        keys.say("the arguments must be a JSON object\n")
         return None
     return None if arguments == card.arguments else Choice("edit", arguments=arguments)
+
+
+def without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("the same name stands there twice")
+    return found
+
+
+def refused(constant: str) -> None:
+    raise ValueError(f"{constant} is not a number of JSON")
 
 
 def in_editor(editor: str, text: str, keys: Keys) -> str | None:
@@ -131,12 +169,13 @@ def in_editor(editor: str, text: str, keys: Keys) -> str | None:
         path = Path(folder, "arguments.json")
         path.touch(mode=0o600)
         path.write_text(text + "\n", encoding="utf-8")
-        termios.tcsetattr(keys.fd, termios.TCSADRAIN, keys.before)
         try:
-            ended = subprocess.run([*shlex.split(editor), str(path)], stdin=keys.fd, check=False)
-        except OSError as error:
-            keys.say(f"{editor}: {error.strerror}\n")
-            return None
-        finally:
-            keys.__enter__()
-        return path.read_text(encoding="utf-8") if ended.returncode == 0 else None
+            with keys.released():
+                argv = [*shlex.split(editor), str(path)]
+                ended = subprocess.run(argv, stdin=keys.fd, check=False)
+            if ended.returncode == 0:
+                return path.read_text(encoding="utf-8")
+            keys.say(f"the editor failed with {ended.returncode}: nothing was changed\n")
+        except (OSError, ValueError) as error:
+            keys.say(f"{escaped(editor)}: {error}\n")
+    return None

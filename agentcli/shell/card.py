@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentcli.core.visible import escaped
-from agentcli.shell.cells import folded
+from agentcli.shell.cells import cells, folded, styled_cells
 from agentcli.shell.console import style
 
 COLOR_OF_TIER = {
@@ -38,10 +38,14 @@ def card_lines(card: Card, width: int, color: bool) -> list[str]:
     """Return the whole card as lines that fit the width. Nothing is left out."""
     width = max(20, width)
     tier = style(card.tier, "bold", COLOR_OF_TIER.get(card.tier, "red"), color=color)
-    lines = [f"{style(escaped(card.title), 'bold', color=color)}  {tier}"]
+    title = [style(row, "bold", color=color) for row in rows(escaped(card.title), width, "")]
+    is_short = len(title) == 1 and styled_cells(title[0]) + len(card.tier) + 2 < width
+    lines = [f"{title[0]}  {tier}"] if is_short else [*title, tier]
     lines += rows(escaped(card.tool), width, "  ")
     for name, value in card.arguments.items():
         lines += argument_lines(name, value, width)
+    if not card.arguments:
+        lines.append("  (no arguments)")
     if card.preview:
         lines.append("  what would change:")
         for line in escaped(card.preview).rstrip("\n").split("\n"):
@@ -57,9 +61,9 @@ def card_lines(card: Card, width: int, color: bool) -> list[str]:
 
 def argument_lines(name: str, value: Any, width: int) -> list[str]:
     """Return one argument: in a line if it is short, else as a block of its own."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
-    text, name = escaped(text), escaped(name)
-    if "\n" not in text and len(text) <= width - len(name) - 6:
+    text = escaped(value) if isinstance(value, str) else as_json(value, indent=1)
+    name = escaped(name).replace("\n", "\\x0a")
+    if "\n" not in text and cells(text) <= width - cells(name) - 6:
         return rows(f"{name}: {text}", width, "  ")
     lines = rows(f"{name}:", width, "  ")
     for line in text.split("\n"):
@@ -67,6 +71,20 @@ def argument_lines(name: str, value: Any, width: int) -> list[str]:
     return lines
 
 
+def as_json(value: Any, indent: int | None = None) -> str:
+    """Return a value as JSON in which a person sees every character."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    if (plain := text.replace("\\", "")) != escaped(plain):
+        text = json.dumps(value, indent=indent).replace("\x7f", r"\u007f")
+    return text
+
+
 def rows(text: str, width: int, indent: str) -> list[str]:
-    """Return escaped text as rows that fit, indented."""
-    return [indent + row for row in folded(text, width - len(indent) - 1)]
+    """Return escaped text as rows that fit, indented. A blank at its end is named.
+
+    A row that goes on from the one before has another mark: it is no line of its own.
+    """
+    if text.endswith(" "):
+        text = text[:-1] + r"\x20"
+    first, *more = folded(text, width - len(indent) - 1)
+    return [indent + first, *(indent.replace("│", "┊") + row for row in more)]

@@ -63,13 +63,19 @@ def unescaped(text: str) -> str:
     ("text", "shown"),
     [
         ("a\x1b[2J\x1b[3;4Hb", "ab"),
-        ("\x1b]0;title\x07a\x1b]52;c;aGk=\x1b\\b\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "ablink"),
+        (
+            "\x1b]0;title\x07a\x1b]52;c;aGk=\x1b\\b\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\",
+            "ablink",
+        ),
         ("\x9b31mred\x9d0;t\x9c", "red"),
         ("\x1bPq data\x1b\\a\x1b(Bb\x1bcc", "abc"),
         ("10%\r20%\r\nend\n", "10%\n20%\nend\n"),
         ("a\bb\x7f\x00", "a<U+0008>b<U+007F><U+0000>"),
         ("\u202egnp.exe\u200b\ufeff\U000e0041", "<U+202E>gnp.exe<U+200B><U+FEFF><U+E0041>"),
-        ("👩\u200d👩\u200d👧 👩🏽\u200d🚀 ❤\ufe0f\u200d🔥", "👩\u200d👩\u200d👧 👩🏽\u200d🚀 ❤\ufe0f\u200d🔥"),
+        (
+            "👩\u200d👩\u200d👧 👩🏽\u200d🚀 ❤\ufe0f\u200d🔥",
+            "👩\u200d👩\u200d👧 👩🏽\u200d🚀 ❤\ufe0f\u200d🔥",
+        ),
         ("pay\u200dpal", "pay<U+200D>pal"),
         ("a\ufe00\ufe01\U000e0100", "a\ufe00<U+FE01><U+E0100>"),
         ("\x1b[31", "<U+001B>[31"),
@@ -100,7 +106,9 @@ def test_every_character_of_a_format_kind_is_named_in_an_approval() -> None:
     assert [one for one in odd if one != "\n" and one in escaped(one)] == []
 
 
-@pytest.mark.parametrize("text", ["\x1b", "\x1b]", "\x1b[0", "\x1b[0m", "\x9d", "\x1b ", "\\x", "a"])
+@pytest.mark.parametrize(
+    "text", ["\x1b", "\x1b]", "\x1b[0", "\x1b[0m", "\x9d", "\x1b ", "\\x", "a"]
+)
 @pytest.mark.parametrize("show", [visible, escaped])
 def test_the_cost_grows_with_the_length(show: object, text: str) -> None:
     assert callable(show)

@@ -41,7 +41,7 @@ PAGE = "<html><head><title>502 Bad Gateway</title></head><body><p>nginx secret</
 def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("API_KEY", "AUTH_TOKEN", "BASE_URL", "PROFILE", "CUSTOM_HEADERS", "CONFIG_DIR"):
         monkeypatch.delenv(f"ANTHROPIC_{name}", raising=False)
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -399,12 +399,22 @@ def lies(draw: random.Random) -> Behaviour:
 
 KINDS = ("message_start", "content_block_start", "content_block_delta", "message_delta", "error")
 FIELDS = ("message", "index", "content_block", "delta", "usage", "error")
-ODD = (None, 7, "x", [], [[{}]], {}, {"type": {}}, {"type": "text", "text": []}, {"usage": 1e308})
+ODD: tuple[object, ...] = (
+    None,
+    7,
+    "x",
+    [],
+    [[{}]],
+    {},
+    {"type": {}},
+    {"type": "text", "text": []},
+    {"usage": 1e308},
+)
 
 
 def test_whatever_a_server_says_nothing_else_escapes() -> None:
     draw = random.Random(7)
-    behaviours = [lies(draw) for _ in range(200)]
+    behaviours = [lies(draw) for _ in range(120)]
     errors: list[ModelError] = []
 
     async def go(base_url: str) -> None:
@@ -418,7 +428,7 @@ def test_whatever_a_server_says_nothing_else_escapes() -> None:
 
     with FakeClaude(*behaviours) as fake:
         asyncio.run(go(fake.base_url))
-    assert len(errors) > 100
+    assert len(errors) > 60
     assert all(len(str(failed)) < 800 and str(failed).isprintable() for failed in errors)
 
 
@@ -489,6 +499,16 @@ def test_a_refused_connection_says_so() -> None:
         failed = failure(base_url=f"http://127.0.0.1:{taken.getsockname()[1]}")
     assert failed.failure == "transient"
     assert str(failed) == "cannot reach 127.0.0.1: the connection is refused"
+
+
+def test_a_proxy_in_between_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("HTTP_PROXY", f"http://me:secret@127.0.0.1:{port}")
+        failed = failure(base_url="http://api.example")
+    where = "api.example through the proxy 127.0.0.1"
+    assert str(failed) == f"cannot reach {where}: the connection is refused"
 
 
 def test_a_server_without_tls_says_so() -> None:

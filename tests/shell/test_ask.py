@@ -24,6 +24,11 @@ IRREVERSIBLE = Card(
 )
 
 
+@pytest.fixture(autouse=True)
+def _terminal_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+
+
 @contextmanager
 def terminal() -> Iterator[tuple[int, int]]:
     person, program = pty.openpty()
@@ -118,7 +123,7 @@ def test_an_edit_returns_new_arguments_and_bad_json_is_asked_again(
 ) -> None:
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.delenv("EDITOR", raising=False)
-    typed = ("e", "{bad\r", "e", '{"command": "pwd"}\r')
+    typed = ("e", "\x15{bad\r", "e", "\x7f" * 4 + 'pwd"}\r')
     choice, screen = ask(REVERSIBLE, *typed)
     assert choice == Choice("edit", arguments={"command": "pwd"})
     assert "not JSON" in screen
@@ -150,3 +155,62 @@ def test_the_call_is_shown_exactly_with_every_odd_byte_named() -> None:
     _, screen = ask(card, "s")
     assert r"command: a\x1b[2J\u202eb" in screen
     assert "\x1b" not in screen.replace(PASTE_ON, "").replace(PASTE_OFF, "")
+
+
+def test_a_dumb_terminal_gets_no_escape_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    assert "\x1b" not in ask(REVERSIBLE, "s")[1]
+
+
+def test_what_was_typed_for_something_else_is_given_back() -> None:
+    choice, _ = ask(REVERSIBLE, "s", before="y and tell me why")
+    assert (choice.kind, choice.typed_before) == ("stop", "y and tell me why")
+
+
+def test_text_that_goes_on_being_typed_never_answers() -> None:
+    out = io.StringIO()
+    with terminal() as (person, program):
+
+        def type_on() -> None:
+            time.sleep(0.3)  # past the arming
+            for char in "why not say":
+                os.write(person, char.encode())
+                time.sleep(0.03)
+            time.sleep(0.3)
+            os.write(person, b"s")
+
+        typist = threading.Thread(target=type_on)
+        typist.start()
+        choice = ask_card(REVERSIBLE, program, out, lambda: (60, 24), True, arming_s=0.2)
+        typist.join()
+    assert (choice.kind, choice.typed_before) == ("stop", "hy not say")
+
+
+def test_pasted_text_without_marks_never_answers() -> None:
+    assert ask(REVERSIBLE, "yes, please\r", "s")[0] == Choice("stop")
+
+
+def test_a_pasted_name_of_the_tool_never_allows_it() -> None:
+    choice, _ = ask(IRREVERSIBLE, "\x1b[200~shell\r\x1b[201~\r", "\r")
+    assert choice == Choice("no")
+
+
+def test_no_can_be_said_before_the_end_of_a_long_card_but_not_yes() -> None:
+    card = Card("May this run?", "reversible", "shell", {"command": "\n".join("abcdefghijkl")})
+    assert ask(card, "y", "\r", "n", "\r", rows=10)[0] == Choice("no")
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '{"a": NaN}', "[1]", "{}{}"])
+def test_arguments_that_are_no_plain_object_are_refused(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.delenv("EDITOR", raising=False)
+    assert ask(REVERSIBLE, "e", f"\x15{text}\r", "s")[0] == Choice("stop")
+
+
+def test_an_editor_that_is_not_there_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISUAL", "/no/such/editor")
+    choice, screen = ask(REVERSIBLE, "e", "s")
+    assert choice == Choice("stop")
+    assert "/no/such/editor: " in screen

@@ -1,0 +1,36 @@
+"""Rows for people: a table on a terminal, lines of aligned columns elsewhere."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from agentcli.core.visible import visible
+
+
+def print_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under their names; the last column takes what room is left."""
+    if not sys.stdout.isatty():
+        widths = [max(len(row[i]) for row in [names, *rows]) for i in range(len(names))]
+        for row in rows:
+            cells = (one_line(cell).ljust(widths[i]) for i, cell in enumerate(row))
+            print("  ".join(cells).rstrip())
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from agentcli.shell.console import wants_color
+
+    color = wants_color(sys.stdout, os.environ)
+    console = Console(no_color=not color, highlight=False, markup=False, emoji=False)
+    table = Table(box=None, pad_edge=False, header_style="bold" if color else "")
+    for name in names:
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        # Text, never markup: a title may hold anything.
+        table.add_row(*(Text(one_line(cell)) for cell in row))
+    console.print(table)
+
+
+def one_line(text: str) -> str:
+    return visible(text).replace("\n", " ")

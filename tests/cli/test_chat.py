@@ -1,0 +1,180 @@
+"""A conversation in a real terminal, typed by a person."""
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pexpect
+import pyte
+import pytest
+
+from tests.cli.conftest import SANDBOX, Program, call
+
+LINES, COLUMNS = 40, 100
+
+
+class Person:
+    """Sits at a terminal on which the program runs."""
+
+    def __init__(self, child: Any) -> None:
+        self.child = child
+        self.screen = pyte.HistoryScreen(COLUMNS, LINES, history=1000)
+        self.stream = pyte.Stream(self.screen)
+
+    def types(self, text: str) -> None:
+        self.child.send(text)
+
+    def sees(self, pattern: str, timeout_s: float = 20) -> str:
+        """Wait until the screen shows the pattern and return what it shows."""
+        for _ in range(int(timeout_s * 20)):
+            self.look(0.05)
+            if re.search(pattern, self.text()):
+                return self.text()
+        raise AssertionError(f"never saw {pattern!r}:\n{self.text()}")
+
+    def look(self, wait_s: float) -> None:
+        with suppress(pexpect.TIMEOUT, pexpect.EOF):
+            self.stream.feed(self.child.read_nonblocking(1 << 16, wait_s))
+
+    def text(self) -> str:
+        history = ("".join(row[x].data for x in range(COLUMNS)) for row in self.screen.history.top)
+        return "\n".join(line.rstrip() for line in [*history, *self.screen.display]).strip()
+
+    def leaves(self) -> int:
+        """Press Ctrl+D and return the exit code."""
+        self.types("\x04")
+        self.sees("resume: agentcli resume")
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+        return int(self.child.exitstatus)
+
+
+@contextmanager
+def talking(program: Program, *words: str) -> Iterator[Person]:
+    program.environ = {"TERM": "xterm-256color", "NO_COLOR": "", "PROMPT_TOOLKIT_NO_CPR": "1"}
+    argv = program.argv(*words)
+    child = pexpect.spawn(
+        argv[0],
+        argv[1:],
+        cwd=str(program.folder),
+        env=program.env(),
+        dimensions=(LINES, COLUMNS),
+        encoding="utf-8",
+    )
+    try:
+        yield Person(child)
+    finally:
+        child.close(force=True)
+
+
+def test_a_conversation_has_turns_tools_and_an_end_that_can_be_resumed(program: Program) -> None:
+    model = program.script(
+        {"text": "Hello **you**."},
+        call("calculator", expression="6*7"),
+        {"text": "It is 42."},
+        {"text": "Welcome back."},
+    )
+    with talking(program, "chat", "--model", model, "--sandbox", SANDBOX) as person:
+        person.sees("/help says more")
+        person.types("Hi\r")
+        person.sees(r"Hello you\.")
+        person.types("6*7?\r")
+        shown = person.sees(r"It is 42\.")
+        assert "✓ calculator 6*7" in shown
+        assert person.leaves() == 0
+    assert program.run("replay", "last", "--verify").returncode == 0
+    with talking(program, "resume", "last") as person:
+        person.sees(r"It is 42\.")
+        person.types("Again\r")
+        person.sees(r"Welcome back\.")
+        assert person.leaves() == 0
+    assert program.run("replay", "last", "--verify").returncode == 0
+
+
+def test_ctrl_c_stops_the_step_and_keeps_the_session(program: Program) -> None:
+    model = program.script(
+        {"text": "A slow answer " * 200, "token_ms": 50}, {"text": "I am still here."}
+    )
+    with talking(program, "chat", "--model", model, "--sandbox", SANDBOX) as person:
+        person.sees("/help says more")
+        person.types("Talk\r")
+        person.sees("A slow answer")
+        person.types("\x03")
+        person.types("Well?\r")
+        person.sees(r"I am still here\.")
+        assert person.leaves() == 0
+    assert program.run("replay", "last", "--verify").returncode == 0
+
+
+@pytest.mark.skipif(SANDBOX == "local", reason="needs a sandbox in which a change can be undone")
+def test_a_call_is_asked_about_and_early_keys_do_not_answer(program: Program) -> None:
+    model = program.script(
+        call("write_file", path="a.txt", content="x\n"), {"text": "Not done."}, {"text": "ok"}
+    )
+    words = ("chat", "-p", "careful", "--model", model, "--sandbox", SANDBOX)
+    with talking(program, *words) as person:
+        person.sees("/help says more")
+        person.types("Write\r")
+        person.types("y")
+        shown = person.sees(r"n no · s stop \[no\]")
+        assert "content: x" in shown.replace("\n  │ ", " ")
+        assert not (program.folder / "a.txt").exists()
+        person.types("\r")
+        person.sees("Why")
+        person.types("\r")
+        person.sees(r"Not done\.")
+        assert not (program.folder / "a.txt").exists()
+
+
+def test_text_typed_while_it_works_reaches_the_model(program: Program) -> None:
+    model = program.script(
+        {"text": "slow " * 40, "token_ms": 30},
+        {"expect": "and this", "text": "Heard."},
+    )
+    with talking(program, "chat", "--model", model, "--sandbox", SANDBOX) as person:
+        person.sees("/help says more")
+        person.types("First\r")
+        person.sees("slow slow")
+        person.types("and this\r")
+        person.sees(r"Heard\.")
+        assert person.leaves() == 0
+
+
+def test_a_budget_that_runs_out_is_raised_in_the_chat(program: Program) -> None:
+    model = program.script({"text": "Paid."})
+    words = ("chat", "--model", model, "--sandbox", SANDBOX, "--usd", "0.001")
+    with talking(program, *words) as person:
+        person.sees("/help says more")
+        person.types("Hi\r")
+        person.sees("/budget 5")
+        person.types("/budget 5\r")
+        person.sees(r"Paid\.")
+        assert person.leaves() == 0
+
+
+def test_a_failing_model_is_an_answer_and_not_the_end(program: Program) -> None:
+    model = program.script({"fault": {"auth": "The key is wrong.", "times": 1}})
+    with talking(program, "chat", "--model", model, "--sandbox", SANDBOX) as person:
+        person.sees("/help says more")
+        person.types("Hi\r")
+        person.sees(r"The key is wrong\.")
+        person.types("Again\r")
+        person.sees(r"Again(.|\n)*The key is wrong\.")
+        assert person.leaves() == 0
+
+
+def test_a_terminated_chat_is_kept_whole(program: Program) -> None:
+    model = program.script({"text": "Hello."}, {"text": "Back."})
+    with talking(program, "chat", "--model", model, "--sandbox", SANDBOX) as person:
+        person.sees("/help says more")
+        person.types("Hi\r")
+        person.sees(r"Hello\.")
+        os.kill(person.child.pid, signal.SIGTERM)
+        person.sees("resume: agentcli resume")
+    with talking(program, "resume", "last") as person:
+        person.sees(r"Hello\.")
+        person.types("Again\r")
+        person.sees(r"Back\.")

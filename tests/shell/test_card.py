@@ -1,0 +1,85 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentcli.core.visible import escaped
+from agentcli.shell.card import Card, card_lines
+from agentcli.shell.cells import styled_cells
+
+DIFF = """\
+--- a/notes.txt
++++ b/notes.txt
+@@ -1 +1 @@
+-old
++new
+"""
+CARD = Card(
+    title="May this run?",
+    tier="irreversible",
+    tool="write_file",
+    arguments={"path": "notes.txt", "content": "one\ntwo \n", "mode": 6, "opts": {"x": ["\x1b"]}},
+    facts=[("where", "in the sandbox, without a network"), ("undo", "cannot be undone")],
+    preview=DIFF,
+    reason="the workspace cannot be restored",
+)
+
+
+def test_a_card_shows_the_call_the_diff_and_the_facts() -> None:
+    assert "\n".join(card_lines(CARD, 60, color=False)) == "\n".join(
+        [
+            "May this run?  irreversible",
+            "  write_file",
+            "  path: notes.txt",
+            "  content:",
+            "  │ one",
+            r"  │ two\x20",
+            "  │ ",
+            "  mode: 6",
+            "  opts:",
+            "  │ {",
+            '  │  "x": [',
+            r'  │   "\u001b"',
+            "  │  ]",
+            "  │ }",
+            "  what would change:",
+            "  │ --- a/notes.txt",
+            "  │ +++ b/notes.txt",
+            "  │ @@ -1 +1 @@",
+            "  │ -old",
+            "  │ +new",
+            "  why: the workspace cannot be restored",
+            "  where: in the sandbox, without a network",
+            "  undo: cannot be undone",
+        ]
+    )
+
+
+TEXT = st.text(st.characters(), max_size=200)
+
+
+@given(TEXT, TEXT, st.integers(20, 120), st.booleans())
+def test_nothing_of_a_call_is_left_out_and_every_line_fits(
+    name: str, value: str, width: int, color: bool
+) -> None:
+    lines = card_lines(Card("May this run?", "reversible", "shell", {name: value}), width, color)
+    assert [line for line in lines if styled_cells(line) >= width] == []
+    bare = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]
+    assert "\x1b" not in "".join(bare)
+    shown = re.sub("[│┊ ]|\\\\x20", "", "".join(bare))
+    assert re.sub("[│┊ ]|\\\\x20|\n", "", escaped(value)) in shown
+
+
+@pytest.mark.parametrize(
+    ("tier", "code"), [("read_only", "32"), ("reversible", "33"), ("new", "31")]
+)
+def test_the_tier_is_a_word_and_a_colour(tier: str, code: str) -> None:
+    first = card_lines(Card("May this run?", tier, "shell", {}), 80, color=True)[0]
+    assert first.endswith(f"\x1b[1;{code}m{tier}\x1b[0m")
+
+
+def test_a_folded_line_is_not_taken_for_two_and_a_value_not_for_a_fact() -> None:
+    value = "x" * 40 + "\nwhere: in the sandbox"
+    lines = card_lines(Card("May this run?", "reversible", "shell", {"command": value}), 30, False)
+    assert lines[3:] == [f"  │ {'x' * 25}", f"  ┊ {'x' * 15}", "  │ where: in the sandbox"]
