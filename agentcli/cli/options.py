@@ -9,7 +9,7 @@ import typer
 PROFILE = Annotated[str, typer.Option("--profile", "-p", help="Who works: a name or a file.")]
 MODEL = Annotated[
     str,
-    typer.Option("--model", "-m", help="A model's id; scripted:FILE or recorded:RUN need no key."),
+    typer.Option("--model", "-m", help="A model's id; scripted:FILE and recorded:RUN need no key."),
 ]
 WORKSPACE = Annotated[
     Path | None, typer.Option("--workspace", "-C", help="The folder that tools work in.")

@@ -69,14 +69,14 @@ def resume(
     from msgspec.structs import replace
 
     from agentcli import asset
-    from agentcli.compose.plan import UUSD
+    from agentcli.compose.plan import UUSD, absolute
     from agentcli.core.event import BudgetRaised
     from agentcli.ledger.folder import find_run
 
     folder = find_run(asset.state_home(), run)
     plan = folder.plan()
     if model:
-        plan = replace(plan, model=model)
+        plan = replace(plan, model=absolute(model))
     money = options.parse_usd(usd)
     more: tuple[Input, ...] = ()
     if money is not None or steps is not None:

@@ -53,7 +53,7 @@ def make_plan(
     """
     tools = load_tools(asset.tool_folders())
     catalog = read_catalog()
-    model = over.model or profile.model or catalog.default
+    model = absolute(over.model or profile.model or catalog.default)
     info = model_info(catalog, model, profile)
     offered = offered_tools(profile, tools)
     spec = sandbox_spec(profile, workspace, over.backend)
@@ -86,6 +86,15 @@ def make_plan(
         program=__version__,
     )
     return replace(plan, policy=replace(plan.policy, overhead_tokens=overhead(plan)))
+
+
+def absolute(model: str) -> str:
+    """Return a model's name that means the same in any folder."""
+    kind, _, rest = model.partition(":")
+    if kind != "scripted":
+        return model
+    shipped = asset.named_files("scripts").get(rest)
+    return f"scripted:{shipped or Path(rest).absolute()}"
 
 
 def read_catalog() -> Catalog:

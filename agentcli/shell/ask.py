@@ -44,7 +44,7 @@ def ask_card(
     """Show the card and return what the person chose. Blocks; `cancel` takes the card away.
 
     A yes is withheld until the whole card was shown. Nothing typed before it counts, nor what is
-    typed in its first moments: keys count once none was pressed for `arming_s`.
+    typed in its first moments: the question below it comes when no key was pressed for `arming_s`.
     """
     out.write("\n\a")
     marks = os.environ.get("TERM") != "dumb"
@@ -82,8 +82,8 @@ def show(card: Card, keys: Keys, size: Callable[[], tuple[int, int]], color: boo
         keys.say("\n".join(lines[:page]) + "\n")
         lines = lines[page:]
         words = f"[{len(lines)} more lines: space; n no, s stop]"
-        keys.say(style(words, "reverse", color=color))
         keys.arm()
+        keys.say(style(words, "reverse", color=color))
         while (key := keys.read_key()) != " ":
             if key in ("n", "s", END):
                 keys.say("\n")
@@ -97,8 +97,8 @@ def choose(card: Card, keys: Keys, color: bool) -> Choice | None:
     """Return the choice, or None for what is none. What cannot be undone takes a typed word."""
     if card.needs_typing:
         words = f"Type {escaped(card.tool)} to let it run, e to edit, n for no, s to stop [no]"
-        keys.say(style(words, "bold", color=color) + "\n")
         keys.arm()
+        keys.say(style(words, "bold", color=color) + "\n")
         typed = keys.read_line("> ", takes_paste=False)
         word = "n" if typed is None else typed.strip() or "n"
         return Choice("yes") if word == card.tool else choice_of(word, card, keys)
@@ -106,8 +106,8 @@ def choose(card: Card, keys: Keys, color: bool) -> Choice | None:
     if card.offers_session:
         session = f" · a every reversible {escaped(card.tool)} of this session"
     words = f"y yes, once{session} · e edit · n no · s stop [no] "
-    keys.say(style(words, "bold", color=color))
     keys.arm()
+    keys.say(style(words, "bold", color=color))
     key = str(keys.read_key())
     keys.say("\n")
     if key.lower() == "y":

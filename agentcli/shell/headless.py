@@ -76,9 +76,14 @@ class Progress:
 
 def call_line(call: Call, width: int = 100) -> str:
     """Return a call in one line, clipped: its tool and what it is about."""
-    words = [str(value) for value in call.args.values()]
-    text = " ".join([call.tool, *words]).replace("\n", "⏎ ")
+    text = " ".join([call.tool, *(in_brief(str(value)) for value in call.args.values())])
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def in_brief(text: str) -> str:
+    """Return the first line of a text that says something, and whether there is more."""
+    first, *more = text.strip().split("\n")
+    return f"{first.strip()} …" if more else first
 
 
 def last_lines(outcome: Outcome, ledger: str) -> list[str]:

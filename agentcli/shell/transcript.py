@@ -72,6 +72,7 @@ class Transcript:
     incoming: list[str] = field(default_factory=list)
     safe: VisibleStream = field(default_factory=VisibleStream)
     streamed: bool = False
+    after_call: bool = False  # the last line is a call's
     told: set[StepId] = field(default_factory=set)  # calls whose end has been shown
 
     def publish(self, rec: Recorded) -> None:
@@ -131,6 +132,9 @@ class Transcript:
         self.incoming.clear()
         if self.stream is None:
             self.stream = MarkdownStream()
+            if self.after_call:
+                self.print("")
+            self.after_call = False
         self.print_blocks(self.stream.feed(text))
 
     def open_block(self) -> list[str]:
@@ -184,6 +188,7 @@ class Transcript:
         self.told.add(step)
         took_s = (rec.at_us - self.began_us.pop(step, rec.at_us)) / 1e6
         facts = self.facts.get(step, Facts())
+        self.after_call = True
         good = ended.ending == "done" and not ended.error
         mark = self.paint("✓", "green") if good else self.paint("✗", "red")
         notes = [f"{took_s:.1f} s" if took_s >= 0.1 else "", "undo kept" if facts.snapshot else ""]
