@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from agentcli.core.event import Input, Prepared, Started
-from agentcli.core.policy import Policy
+from agentcli.core.policy import Policy, why_irreversible
 from agentcli.core.question import Answer, Question
 from agentcli.core.step import AskPerson, StepId
 from agentcli.core.tool import ToolRule, tier_of
@@ -35,7 +35,10 @@ class Human:
         assert isinstance(prepared, Prepared), asked.prepared
         rule = self.policy.tools.get(prepared.call.tool, ToolRule())
         tier = tier_of(rule, prepared.facts)
-        return Question(step, asked.question, prepared.call, prepared.facts, tier, asked.bound)
+        reason = why_irreversible(rule, prepared.facts, tier)
+        return Question(
+            step, asked.question, prepared.call, prepared.facts, tier, asked.bound, reason
+        )
 
     async def wait(self, asked: Question) -> None:
         async with self.turn:

@@ -19,6 +19,7 @@ class Question:
     facts: Facts
     tier: RiskTier
     bound: str
+    reason: str = ""
 
     def answered(self, yes: bool, reason: str = "", *, session: bool = False) -> Answered:
         scope: Literal["once", "session"] = "session" if session else "once"

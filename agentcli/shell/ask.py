@@ -60,7 +60,7 @@ def ask_card(
         keys.say("\n(taken back)\n")
         choice = Choice("no", "withdrawn")
     except (EOFError, OSError, termios.error):
-        choice = Choice("no", "the terminal is gone")
+        choice = Choice("stop")  # the terminal is gone; whoever resumes is asked again
     return replace(choice, typed_before=keys.typed_before)
 
 
@@ -102,6 +102,8 @@ def choose(card: Card, keys: Keys, color: bool) -> Choice | None:
         typed = keys.read_line("> ", takes_paste=False)
         word = "n" if typed is None else typed.strip() or "n"
         return Choice("yes") if word == card.tool else choice_of(word, card, keys)
+    if card.is_past:
+        return choose_past(keys, color)
     session = ""
     if card.offers_session:
         session = f" · a every reversible {escaped(card.tool)} of this session"
@@ -115,6 +117,23 @@ def choose(card: Card, keys: Keys, color: bool) -> Choice | None:
     if key.lower() == "a" and card.offers_session:
         return Choice("session")
     return choice_of("n" if key in (*ENTERS, END) else key, card, keys)
+
+
+def choose_past(keys: Keys, color: bool) -> Choice | None:
+    """Return what a person knows of a call that was cut off; there is no default."""
+    keys.arm()
+    keys.say(style("y it happened · n it did not · s stop ", "bold", color=color))
+    key = str(keys.read_key()).lower()
+    keys.say("\n")
+    match key:
+        case "y":
+            return Choice("yes")
+        case "n":
+            return Choice("no")
+        case "s":
+            return Choice("stop")
+        case _:
+            return None
 
 
 def choice_of(word: str, card: Card, keys: Keys) -> Choice | None:

@@ -21,6 +21,7 @@ class Card:
     """What is asked. preview: a unified diff of what the call would change, "" for none.
 
     offers_session: a yes may hold for the session. needs_typing: a yes is a typed word.
+    is_past: the question is whether it happened.
     """
 
     title: str
@@ -32,6 +33,7 @@ class Card:
     reason: str = ""
     offers_session: bool = False
     needs_typing: bool = False
+    is_past: bool = False
 
 
 def card_lines(card: Card, width: int, color: bool) -> list[str]:

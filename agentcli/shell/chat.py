@@ -182,7 +182,10 @@ class Chat:
 
     async def show_card(self, question: Question) -> Answer:
         stop = Interrupted(self.turn or ROOT)
-        return await self.prompt.aside(lambda: terminal.ask_person(question, sys.stdout, stop))
+        give_back = self.prompt.buffer.insert_text
+        return await self.prompt.aside(
+            lambda: terminal.ask_person(question, sys.stdout, stop, give_back)
+        )
 
     def greet(self) -> None:
         plan, spec = self.shot.plan, self.shot.plan.sandbox

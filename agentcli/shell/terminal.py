@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import threading
+from collections.abc import Callable
 from typing import TextIO
 
 from agentcli.core.event import Interrupted, Paused
@@ -36,11 +37,8 @@ def card_of(question: Question) -> Card:
     if not facts.sandboxed:
         where = "on this machine itself, as you, with its network"
     undo = "can be undone" if facts.restorable else "cannot be undone"
-    title = "May this run?"
-    reason = ""
-    if question.kind == "did_it_happen":
-        title = "Did this happen? It was cut off while it ran."
-        reason = "y: it did. n: it did not; it is then asked about afresh."
+    is_past = question.kind == "did_it_happen"
+    title = "Did this happen? It was cut off while it ran." if is_past else "May this run?"
     return Card(
         title=title,
         tier=question.tier,
@@ -48,16 +46,22 @@ def card_of(question: Question) -> Card:
         arguments=question.call.args,
         facts=[("where", where), ("undo", undo), *(("note", note) for note in facts.notes)],
         preview=facts.preview,
-        reason=reason,
-        offers_session=question.tier == "reversible" and question.kind == "may_it_run",
-        needs_typing=question.tier not in ("read_only", "reversible"),
+        reason=question.reason,
+        offers_session=question.tier == "reversible" and not is_past,
+        needs_typing=question.tier not in ("read_only", "reversible") and not is_past,
+        is_past=is_past,
     )
 
 
-async def ask_person(question: Question, out: TextIO, stop: Interrupted | Paused) -> Answer:
+async def ask_person(
+    question: Question,
+    out: TextIO,
+    stop: Interrupted | Paused,
+    give_back: Callable[[str], None] = lambda text: None,
+) -> Answer:
     """Show the card and return the answer. When cancelled, the card is withdrawn first.
 
-    stop: what "stop" does to the run.
+    stop: what "stop" does to the run. give_back: takes what was typed for something else.
     """
     withdrawn = threading.Event()
     asking = asyncio.ensure_future(
@@ -77,6 +81,7 @@ async def ask_person(question: Question, out: TextIO, stop: Interrupted | Paused
         withdrawn.set()
         await asking
         raise
+    give_back(choice.typed_before)
     return answer_of(question, choice, stop)
 
 

@@ -85,6 +85,21 @@ def test_each_answer_means_what_it_says(card: Card, typed: tuple[str, ...], choi
     assert ask(card, *typed)[0] == choice
 
 
+@pytest.mark.parametrize(
+    ("typed", "choice"),
+    [
+        (("y",), Choice("yes")),
+        (("\r", "n"), Choice("no")),
+        (("e", "a", "s"), Choice("stop")),
+    ],
+)
+def test_whether_it_happened_has_no_default_and_cannot_be_edited(
+    typed: tuple[str, ...], choice: Choice
+) -> None:
+    past = Card("Did this happen?", "irreversible", "pay", {"eur": 3}, is_past=True)
+    assert ask(past, *typed)[0] == choice
+
+
 @pytest.mark.parametrize("before", ["y", "yyyy\r", "a", "shell\r"])
 @pytest.mark.parametrize("card", [REVERSIBLE, IRREVERSIBLE])
 def test_what_was_typed_before_the_card_never_answers_it(card: Card, before: str) -> None:
