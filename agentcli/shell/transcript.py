@@ -27,8 +27,9 @@ from agentcli.core.step import AskModel, AskPerson, Call, Prepare, RunTool, Step
 from agentcli.core.tool import Facts
 from agentcli.core.visible import VisibleStream, visible
 from agentcli.shell.console import style
+from agentcli.shell.draw import render
 from agentcli.shell.headless import call_line
-from agentcli.shell.markdown import Block, MarkdownStream, render
+from agentcli.shell.markdown import Block, MarkdownStream
 
 OUTPUT_LINES = 6
 DIFF_LINES = 24

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentcli.shell.cells import styled_cells
-from agentcli.shell.markdown import TABLE_LIMIT, Block, MarkdownStream, render, render_text
+from agentcli.shell.draw import render, render_text
+from agentcli.shell.markdown import TABLE_LIMIT, Block, MarkdownStream
 
 PIECES = [
     "a", "word ", "\n", "\n\n", "  ", "    ", "\t", "- ", "* ", "1. ", "7) ", "```", "~~~", "`",
