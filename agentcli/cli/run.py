@@ -1,5 +1,6 @@
 """`agentcli run` and `agentcli resume`: one task, from its start or from where it stopped."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -115,6 +116,7 @@ def plan_of(
     from agentcli.compose.plan import make_plan
     from agentcli.config.profile import load_profile
     from agentcli.config.task import load_task, make_workspace
+    from agentcli.core.redact import known_secrets
     from agentcli.core.step import Agent
     from agentcli.ledger.folder import new_run
 
@@ -137,7 +139,7 @@ def plan_of(
         who = load_profile(profile or "default")
         plan = make_plan(who, Agent("react", text), here, over, title=first_line(text))
         folder = new_run(asset.state_home(), now)
-    folder.keep_plan(plan)
+    folder.keep_plan(plan, known_secrets(os.environ.items()))
     return plan, folder
 
 

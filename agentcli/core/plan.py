@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import msgspec
-
 from agentcli.core.policy import Policy
-from agentcli.core.record import Record, encode, hash_of
+from agentcli.core.record import Record, hash_of
 from agentcli.core.sandbox import SandboxSpec
 from agentcli.core.step import Agent
 
@@ -41,13 +39,5 @@ class Plan(Record, frozen=True):
     title: str = ""
     program: str = ""
 
-    def encoded(self) -> bytes:
-        return msgspec.json.format(encode(self), indent=1)
-
     def digest(self) -> str:
         return hash_of(self)[:32]
-
-
-def decode_plan(data: bytes) -> Plan:
-    """Return a stored plan. Raises msgspec.MsgspecError."""
-    return msgspec.json.decode(data, type=Plan)

@@ -159,7 +159,7 @@ def map_strings(value: Any, change: Callable[[str], str]) -> Any:
     match value:
         case str():
             return change(value)
-        case list():
+        case list() | tuple():
             return [map_strings(item, change) for item in value]
         case dict():
             return {change(name): map_strings(item, change) for name, item in value.items()}

@@ -9,10 +9,12 @@ from pathlib import Path
 import msgspec
 
 from agentcli.core.event import Ended, Event, Parked, RunStarted
-from agentcli.core.plan import Plan, decode_plan
+from agentcli.core.plan import Plan
+from agentcli.core.record import encode
+from agentcli.core.redact import map_strings
 from agentcli.errors import InputError, LedgerDamagedError, LedgerError, MissingFileError
-from agentcli.ledger.line import decode_line
-from agentcli.ledger.vault import write_private
+from agentcli.ledger.line import decode_line, refuse_newer
+from agentcli.ledger.vault import Vault, write_private
 
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
@@ -44,14 +46,18 @@ class RunFolder:
         """The workspace of a run that works on a copy."""
         return self.path / "workspace"
 
-    def keep_plan(self, plan: Plan) -> None:
-        write_private(self.path / "plan.json", plan.encoded())
+    def keep_plan(self, plan: Plan, known: tuple[str, ...] = ()) -> None:
+        """Store what the run is given, without secrets. known: exact ones. Raises LedgerError."""
+        vault = Vault(self.private, known)
+        plain = map_strings(msgspec.to_builtins(plan), vault.clean_text)
+        write_private(self.path / "plan.json", msgspec.json.format(encode(plain), indent=1))
 
     def plan(self) -> Plan:
         """Return what the run was given. Raises MissingFileError or LedgerDamagedError."""
         path = self.path / "plan.json"
         try:
-            plan = decode_plan(path.read_bytes())
+            plain = msgspec.json.decode(path.read_bytes())
+            plan = msgspec.convert(map_strings(plain, Vault(self.private).restore_text), Plan)
         except OSError as error:
             raise MissingFileError(f"{path}: {error.strerror}") from error
         except msgspec.MsgspecError as error:
@@ -77,6 +83,7 @@ class RunFolder:
             raise MissingFileError(f"{self.ledger}: {error.strerror}") from error
         if not line:
             raise InputError(f"{self.ledger}: an empty file, not a ledger")
+        refuse_newer(self.ledger, line)
         try:
             event = decode_line(line).event
         except msgspec.MsgspecError as error:

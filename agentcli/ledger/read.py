@@ -5,8 +5,7 @@ from pathlib import Path
 
 from agentcli.core.event import Recorded
 from agentcli.errors import InputError, LedgerDamagedError, MissingFileError
-from agentcli.ledger.file import refuse_newer
-from agentcli.ledger.line import Chain
+from agentcli.ledger.line import Chain, refuse_newer
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,7 @@ def read_ledger(path: Path) -> Reading:
     lines = data.splitlines(keepends=True)
     if not lines:
         raise InputError(f"{path}: an empty file, not a ledger")
+    refuse_newer(path, lines[0])
     chain, records, offset = Chain(), list[Recorded](), 0
     for number, line in enumerate(lines, start=1):
         try:
@@ -38,5 +38,4 @@ def read_ledger(path: Path) -> Reading:
                 return Reading(records, len(line))
             raise LedgerDamagedError(f"{path}: line {number}, byte {offset}: {error}") from error
         offset += len(line)
-    refuse_newer(path, records)
     return Reading(records)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from agentcli.core.event import Checked, Event, Failed, ToolEnded
+from agentcli.core.event import Checked, Decision, Event, Failed, ToolEnded
 from agentcli.core.redact import Redactor, map_strings, restore
 from agentcli.errors import LedgerError
 
@@ -37,16 +37,27 @@ class Vault:
         self.redactor = Redactor(key.read_bytes(), known)
 
     def clean(self, event: Event) -> Event:
-        """Return the event as it may be stored."""
+        """Return the event as it may be stored.
+
+        A decision follows from what is stored already: there is nothing in it to be cleaned.
+        """
+        if isinstance(event, Decision):
+            return event
         if isinstance(event, CLEANED_FOR_GOOD):
             return mapped(event, self.redactor.clean)
-        return mapped(event, lambda text: self.redactor.clean(text, self.keep))
+        return mapped(event, self.clean_text)
 
     def restore(self, event: Event) -> Event:
         """Return the event as it was before `clean`."""
         if isinstance(event, CLEANED_FOR_GOOD):
             return event
-        return mapped(event, lambda text: restore(text, self.find))
+        return mapped(event, self.restore_text)
+
+    def clean_text(self, text: str) -> str:
+        return self.redactor.clean(text, self.keep)
+
+    def restore_text(self, text: str) -> str:
+        return restore(text, self.find)
 
     def keep(self, mark: str, secret: str) -> None:
         if mark not in self.cache:
@@ -71,9 +82,16 @@ class Vault:
 
 def mapped(event: Event, change: Callable[[str], str]) -> Event:
     """Return the event with its strings changed; the very same one if nothing changes."""
-    plain = msgspec.to_builtins(event)
-    changed = map_strings(plain, change)
-    return event if changed == plain else msgspec.convert(changed, Event, strict=True)
+    seen: list[str] = []  # strings that change
+
+    def noted(text: str) -> str:
+        new = change(text)
+        if new != text:
+            seen.append(new)
+        return new
+
+    changed = map_strings(msgspec.to_builtins(event), noted)
+    return msgspec.convert(changed, Event) if seen else event
 
 
 def write_private(path: Path, data: bytes, sync_file: Callable[[int], None] = os.fsync) -> None:

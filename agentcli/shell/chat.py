@@ -57,6 +57,7 @@ class Chat:
     async def hold(self) -> int:
         color = terminal.is_color(sys.stdout)
         history = asset.state_home() / "history"
+        history.touch(mode=0o600)
         self.prompt = Prompt(history, self.on_line, self.on_interrupt, self.leave, self.footer)
         self.transcript = Transcript(self.prompt, terminal.width, color)
         front = Front(self.publish, self.transcript.show, self.show_card)

@@ -220,6 +220,23 @@ def test_a_closed_stdout_ends_quietly(program: Program) -> None:
     assert (running.returncode, err) == (141, "")
 
 
+def test_a_secret_in_the_prompt_stays_in_the_private_folder_alone(program: Program) -> None:
+    secret = "sk-ant-api03-" + "aB3" * 9
+    model = program.script({"expect": secret, "text": f"I saw {secret}."})
+    words = ("run", "--prompt", f"Use {secret}", "--model", model, "--sandbox", SANDBOX, "--json")
+    document = json.loads(program.run(*words).stdout)
+    assert document["answer"] == f"I saw {secret}."
+    found = [
+        path
+        for path in program.home.rglob("*")
+        if path.is_file() and secret.encode() in path.read_bytes()
+    ]
+    assert {path.parent.name for path in found} == {"private"}
+    assert program.run("replay", "last", "--verify").returncode == 0
+    again = program.run("run", "--prompt", "x", "--model", f"recorded:{document['run']}")
+    assert again.stdout == f"I saw {secret}.\n"
+
+
 def test_a_secret_in_a_file_reaches_neither_ledger_nor_model(program: Program) -> None:
     secret = "ghp_" + "a1B2" * 9
     (program.folder / "env").write_text(f"TOKEN={secret}\n")

@@ -1,8 +1,9 @@
 import stat
 from pathlib import Path
 
-from agentcli.core.event import ToolEnded, UserSaid
+from agentcli.core.event import Replied, Started, ToolEnded, UserSaid
 from agentcli.core.fold import fold_all
+from agentcli.core.step import AskModel, Call, Context, Prompt
 from agentcli.ledger.file import FileJournal
 from agentcli.ledger.vault import Outputs, Vault
 from tests.fake.world import World, make_start
@@ -23,6 +24,29 @@ def test_a_secret_never_reaches_the_ledger_and_comes_back_to_its_owner(tmp_path:
     with FileJournal(tmp_path / "ledger", again, World(()).now_us) as journal:
         assert journal.read(2) == UserSaid(f"use {SECRET}")
         assert fold_all(journal.records).seq == 2
+
+
+def test_a_secret_is_found_however_deep_it_stands(tmp_path: Path) -> None:
+    vault = Vault(tmp_path / "private")
+    call = Call("shell", {"list": [{"deep": f"x {SECRET}"}]})
+    blocks = ({"type": "text", "text": SECRET}, {"type": "tool_use", "input": call.args})
+    replied = Replied(("s", 1), blocks, "tool_use", (call,))
+    cleaned = vault.clean(replied)
+    assert SECRET not in str(cleaned)
+    assert vault.restore(cleaned) == replied
+    context = Context(0, (Prompt(str(cleaned.blocks[0]["text"])),))
+    started = vault.restore(Started(("s", 1), AskModel(context)))
+    assert SECRET in str(started)
+
+
+def test_a_decision_is_stored_as_it_is_so_that_it_can_be_computed_again(tmp_path: Path) -> None:
+    vault = Vault(tmp_path / "private")
+    mark = "[REDACTED:jwt:0123456789abcdef]"
+    started = Started(("s", 1), AskModel(Context(0, (Prompt(mark),))))
+    assert vault.clean(started) == started
+    said = vault.clean(UserSaid(mark))
+    assert said != UserSaid(mark)
+    assert vault.restore(said) == UserSaid(mark)
 
 
 def test_what_a_tool_says_is_cleaned_for_good(tmp_path: Path) -> None:
