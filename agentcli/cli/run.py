@@ -186,11 +186,10 @@ def drive(
     output: Path | None = None,
 ) -> int:
     """Run in the way that the streams and options ask for, and return the exit code."""
-    import asyncio
     import json
     from dataclasses import replace
 
-    from agentcli.compose.oneshot import OneShot
+    from agentcli.compose.oneshot import OneShot, run_to_end
     from agentcli.compose.session import make_model
     from agentcli.shell import headless
 
@@ -202,7 +201,7 @@ def drive(
         out = headless.reserve_stdout()
         if stream_json:
             shot = replace(shot, front=headless.StreamJson(out).front)
-        outcome = asyncio.run(shot.go())
+        outcome = run_to_end(shot.go())
         document = outcome.document(str(folder.ledger), structured=structured)
         indent = None if stream_json else 2
         out.write(json.dumps(document, ensure_ascii=False, indent=indent) + "\n")
@@ -215,7 +214,7 @@ def drive(
             outcome = run_in_terminal(replace(shot, model=make_model(plan.model), more=()))
     else:
         front = headless.Progress(sys.stderr).front
-        outcome = asyncio.run(replace(shot, front=front).go())
+        outcome = run_to_end(replace(shot, front=front).go())
         headless.answer_to(sys.stdout, outcome.answer)
         for line in headless.last_lines(outcome, str(folder.ledger)):
             headless.Progress(sys.stderr).say(line)

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -48,6 +48,14 @@ class OneShot:
                 finally:
                     timer.cancel()
             return outcome_of(state, tally, session.journal.read)
+
+
+def run_to_end(work: Coroutine[None, None, Outcome]) -> Outcome:
+    """Run one process's work. Raises KeyboardInterrupt when it was cut short."""
+    try:
+        return asyncio.run(work)
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 def state_is_over(session: Session) -> bool:

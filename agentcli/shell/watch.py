@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agentcli.compose.oneshot import OneShot
+from agentcli.compose.oneshot import OneShot, run_to_end
 from agentcli.compose.outcome import Outcome
 from agentcli.compose.session import Front
 from agentcli.core.event import Paused, Recorded
@@ -48,7 +48,7 @@ def run_in_terminal(shot: OneShot) -> Outcome:
                 await ticker
 
     try:
-        outcome = asyncio.run(go())
+        outcome = run_to_end(go())
         transcript.tick()
     finally:
         region.close()

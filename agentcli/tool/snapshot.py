@@ -60,22 +60,33 @@ class Snapshots:
         folders = [""]
         while folders:
             folder = folders.pop()
+            for path, info in self.entries(folder):
+                mode = stat.S_IMODE(info.st_mode)
+                if stat.S_ISDIR(info.st_mode):
+                    folders.append(path)
+                    kept.append(Kept(path, mode, ""))
+                elif stat.S_ISLNK(info.st_mode):
+                    kept.append(Kept(path, 0, os.readlink(self.workspace / path)))
+                elif stat.S_ISREG(info.st_mode):
+                    total += info.st_size
+                    if total > BYTES_AT_MOST:
+                        raise TooBigError(path)
+                    kept.append(Kept(path, mode, self.content(path, info, now, fresh)))
+                if len(kept) > FILES_AT_MOST:
+                    raise TooBigError(path)
+        return kept
+
+    def entries(self, folder: str) -> list[tuple[str, os.stat_result]]:
+        """Return what is in a folder. Raises TooBigError if it cannot be read."""
+        found = []
+        try:
             with os.scandir(self.workspace / folder) as entries:
                 for entry in entries:
                     path = f"{folder}/{entry.name}" if folder else entry.name
-                    info = entry.stat(follow_symlinks=False)
-                    mode = stat.S_IMODE(info.st_mode)
-                    if stat.S_ISDIR(info.st_mode):
-                        folders.append(path)
-                        kept.append(Kept(path, mode, ""))
-                    elif stat.S_ISLNK(info.st_mode):
-                        kept.append(Kept(path, 0, os.readlink(self.workspace / path)))
-                    elif stat.S_ISREG(info.st_mode):
-                        total += info.st_size
-                        kept.append(Kept(path, mode, self.content(path, info, now, fresh)))
-                    if len(kept) > FILES_AT_MOST or total > BYTES_AT_MOST:
-                        raise TooBigError(path)
-        return kept
+                    found.append((path, entry.stat(follow_symlinks=False)))
+        except OSError as error:
+            raise TooBigError(folder) from error
+        return found
 
     def content(self, path: str, info: os.stat_result, now: int, fresh: list[Path]) -> str:
         stamp = Stamp(info.st_size, info.st_mtime_ns, info.st_ino)
@@ -83,9 +94,10 @@ class Snapshots:
         if known is not None and known[0] == stamp and self.path_of(known[1]).exists():
             return known[1]
         try:
-            digest = self.put((self.workspace / path).read_bytes(), fresh)
+            data = (self.workspace / path).read_bytes()
         except OSError as error:
             raise TooBigError(path) from error
+        digest = self.put(data, fresh)
         if info.st_mtime_ns < now - TICK_NS:
             self.seen[path] = (stamp, digest)
         return digest

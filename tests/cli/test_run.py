@@ -190,6 +190,26 @@ def test_a_stopped_run_resumes_and_verifies(program: Program, number: int, code:
     assert program.run("replay", "last", "--verify").returncode == 0
 
 
+def test_a_second_ctrl_c_ends_it_at_once_and_it_still_resumes(program: Program) -> None:
+    model = program.script({"text": "late", "delay_ms": 60_000})
+    words = program.argv("run", "--prompt", "x", "--model", model, "--sandbox", SANDBOX)
+    with subprocess.Popen(
+        words,
+        cwd=program.folder,
+        env=program.env(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as running:
+        time.sleep(1.5)
+        for _ in range(2):
+            running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert b"Traceback" not in err
+    assert program.run("replay", "last", "--verify").returncode == 0
+
+
 def wait_for(path: Path) -> None:
     for _ in range(200):
         if path.exists():

@@ -32,6 +32,7 @@ def test_a_secret_is_found_however_deep_it_stands(tmp_path: Path) -> None:
     blocks = ({"type": "text", "text": SECRET}, {"type": "tool_use", "input": call.args})
     replied = Replied(("s", 1), blocks, "tool_use", (call,))
     cleaned = vault.clean(replied)
+    assert isinstance(cleaned, Replied)
     assert SECRET not in str(cleaned)
     assert vault.restore(cleaned) == replied
     context = Context(0, (Prompt(str(cleaned.blocks[0]["text"])),))
