@@ -3,10 +3,13 @@
 import os
 import signal
 import sys
-from typing import cast
+from contextlib import suppress
+from typing import TextIO, cast
 
 
 def main() -> None:
+    sys.stdout = sys.stdout or nowhere()
+    sys.stderr = sys.stderr or nowhere()
     if sys.argv[1:] in (["--version"], ["-V"]):
         from agentcli import version_line
 
@@ -29,9 +32,7 @@ def run(words: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except (BrokenPipeError, SystemExit):  # the latter is what Typer makes of the former
-        # Whoever read stdout is gone; nothing more can be said there, not even at exit.
-        sys.stdout = sys.__stdout__
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        forget_stdout()
         return 128 + signal.SIGPIPE
     except FileNotFoundError as error:
         if is_folder_gone():
@@ -39,9 +40,10 @@ def run(words: list[str]) -> int:
             return 66
         raise error
     except OSError as error:
-        if error.errno is None or error.filename is None:
+        if error.errno is None:
             raise
-        complain(f"{error.filename}: {error.strerror}", "")
+        complain(f"{error.filename or 'output'}: {error.strerror}", "")
+        forget_stdout()
         return 73
 
 
@@ -70,10 +72,22 @@ def call(words: list[str]) -> int:
 def complain(message: str, hint: str) -> None:
     from agentcli.core.visible import visible
 
-    sys.stdout.flush()
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
     print(f"agentcli: {visible(message)}", file=sys.stderr)
     if hint:
         print(visible(hint), file=sys.stderr)
+
+
+def nowhere() -> TextIO:
+    """Return what stands in for a stream that was closed before the start."""
+    return open(os.open(os.devnull, os.O_WRONLY), "w", closefd=False)
+
+
+def forget_stdout() -> None:
+    """Say nothing more there, not even what is still held back when the program ends."""
+    sys.stdout = sys.__stdout__
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def is_folder_gone() -> bool:

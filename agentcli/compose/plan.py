@@ -1,6 +1,8 @@
 """Makes a plan: the profile, the task and the command line, resolved to what will be stored."""
 
 import datetime
+import importlib
+import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,6 +10,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+import agentcli.sandbox
 from agentcli import __version__, asset
 from agentcli.compose.session import schema_of, store_tool
 from agentcli.config.profile import PriceSettings, Profile, SandboxSettings
@@ -19,7 +22,7 @@ from agentcli.core.sandbox import SandboxSpec
 from agentcli.core.step import Agent
 from agentcli.core.tool import RiskTier
 from agentcli.document import did_you_mean
-from agentcli.errors import ConfigError, MissingFileError
+from agentcli.errors import ConfigError, MissingFileError, UsageError
 from agentcli.model.catalog import Catalog, load_catalog
 from agentcli.sandbox.health import pick_backend
 from agentcli.tool.manifest import LoadedTool, load_tools
@@ -166,6 +169,9 @@ def sandbox_spec(profile: Profile, workspace: Path, backend: str | None) -> Sand
         raise MissingFileError(f"{workspace}: there is no such folder to work in")
     settings = profile.sandbox or SandboxSettings()
     chosen = backend or settings.backend or "auto"
+    if chosen != "auto" and chosen not in backends():
+        near = did_you_mean(chosen, backends())
+        raise UsageError(f"there is no sandbox backend `{chosen}`{near}")
     return SandboxSpec(
         backend=pick_backend() if chosen == "auto" else chosen,
         image=settings.image or SandboxSpec.image,
@@ -177,6 +183,14 @@ def sandbox_spec(profile: Profile, workspace: Path, backend: str | None) -> Sand
         file_size_mb=settings.file_size_mb or SandboxSpec.file_size_mb,
         tmp_mb=settings.tmp_mb or SandboxSpec.tmp_mb,
     )
+
+
+def backends() -> list[str]:
+    """Return the names of the sandbox backends: the files that can open one."""
+    names = [module.name for module in pkgutil.iter_modules(agentcli.sandbox.__path__)]
+    found = (importlib.import_module(f"agentcli.sandbox.{name}") for name in names)
+    pairs = zip(names, found, strict=True)
+    return [name for name, module in pairs if hasattr(module, "open_sandbox")]
 
 
 def system_prompt(profile: Profile, spec: SandboxSpec) -> str:

@@ -13,7 +13,6 @@ from agentcli.errors import ConfigError, MissingFileError
 
 Words = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
-Backend = Literal["docker", "bubblewrap", "local", "auto"]
 
 
 class Tiers(Document):
@@ -33,9 +32,12 @@ class Budget(Document):
 
 
 class SandboxSettings(Document):
-    """Limits of the sandbox; `writable`: whether tools may change the workspace."""
+    """Limits of the sandbox. backend: a file of agentcli/sandbox, or auto.
 
-    backend: Backend | None = None
+    writable: whether tools may change the workspace.
+    """
+
+    backend: Words | None = None
     image: Words | None = None
     writable: bool | None = None
     memory_mb: Annotated[int, Field(ge=32)] | None = None

@@ -124,6 +124,8 @@ def find_run(state: Path, wanted: str) -> RunFolder:
 
     Raises MissingFileError, InputError.
     """
+    if not wanted:
+        raise InputError("which run? Give its id, a part of it, a path, or last")
     if "/" in wanted or wanted.endswith(".jsonl"):
         path = Path(wanted)
         if path.is_dir():

@@ -26,6 +26,8 @@ OK = {"text": "ok"}
         (("run", "orders", "--var", "mont=x"), 64, "did you mean `month`"),
         (("run", "orders", "--var", "month"), 64, "name=value"),
         (("resume", "nope"), 66, "no such run"),
+        (("resume", ""), 65, "which run?"),
+        (("run", "--prompt", "x", "--sandbox", "dockr"), 64, "did you mean `docker`"),
         (("replay", "last"), 66, "no runs"),
         (("tools", "show", "shel"), 66, "did you mean `shell`"),
         (("tools", "call", "calculator", "{"), 65, "not JSON"),
@@ -151,6 +153,23 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(program: Program) -> None:
         assert program.run("replay", "last", "--verify").returncode == 0
     finally:
         subprocess.run(["umount", str(program.home)], check=True)
+
+
+@pytest.mark.parametrize("redirect", ["<&-", ">&-", "2>&-", ">/dev/full"])
+def test_closed_and_full_streams_make_no_dump(program: Program, redirect: str) -> None:
+    import subprocess
+
+    words = program.argv("run", "--prompt", "x", "--model", program.script(OK))
+    ended = subprocess.run(
+        ["bash", "-c", f'exec "$@" {redirect}', "bash", *words],
+        cwd=program.folder,
+        env=program.env(),
+        capture_output=True,
+        check=False,
+    )
+    assert b"Traceback" not in ended.stderr
+    assert b"Exception" not in ended.stderr
+    assert ended.returncode == (73 if "full" in redirect else 0)
 
 
 def test_a_deleted_working_directory_is_a_sentence(program: Program) -> None:
