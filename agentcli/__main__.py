@@ -4,12 +4,13 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from typing import TextIO, cast
+from typing import Literal, TextIO, cast
 
 
 def main() -> None:
-    sys.stdout = sys.stdout or nowhere()
-    sys.stderr = sys.stderr or nowhere()
+    sys.stdin = sys.stdin or nowhere(os.O_RDONLY, "r")
+    sys.stdout = sys.stdout or nowhere(os.O_WRONLY, "w")
+    sys.stderr = sys.stderr or nowhere(os.O_WRONLY, "w")
     if sys.argv[1:] in (["--version"], ["-V"]):
         from agentcli import version_line
 
@@ -25,7 +26,11 @@ def run(words: list[str]) -> int:
     from agentcli.errors import AgentcliError
 
     try:
+        "".join(words).encode()
         return call(words)
+    except UnicodeEncodeError:
+        complain("the command line must be UTF-8", "")
+        return 64
     except AgentcliError as error:
         complain(str(error), error.hint)
         return error.exit_code
@@ -37,8 +42,9 @@ def run(words: list[str]) -> int:
     except FileNotFoundError as error:
         if is_folder_gone():
             complain("the folder that you are in does not exist any more", "cd to another one")
-            return 66
-        raise error
+        else:
+            complain(f"{error.filename}: {error.strerror}", "")
+        return 66
     except OSError as error:
         if error.errno is None:
             raise
@@ -79,9 +85,9 @@ def complain(message: str, hint: str) -> None:
         print(visible(hint), file=sys.stderr)
 
 
-def nowhere() -> TextIO:
+def nowhere(flags: int, mode: Literal["r", "w"]) -> TextIO:
     """Return what stands in for a stream that was closed before the start."""
-    return open(os.open(os.devnull, os.O_WRONLY), "w", closefd=False)
+    return open(os.open(os.devnull, flags), mode, closefd=False)
 
 
 def forget_stdout() -> None:

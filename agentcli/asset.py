@@ -29,7 +29,7 @@ def state_home(environ: Mapping[str, str] = os.environ) -> Path:
 def home(environ: Mapping[str, str]) -> Path | None:
     """Return the one folder that holds everything, if the user has named one."""
     named = environ.get("AGENTCLI_HOME")
-    return Path(named).expanduser().absolute() if named else None
+    return Path(os.path.expanduser(named)).absolute() if named else None
 
 
 def platform_folder(kind: str) -> str:

@@ -17,7 +17,6 @@ def chat(
     agentcli chat -p coder -C ~/src/app
     """
     import datetime
-    import sys
 
     from agentcli import asset
     from agentcli.compose.oneshot import OneShot
@@ -25,11 +24,9 @@ def chat(
     from agentcli.compose.session import make_model
     from agentcli.config.profile import load_profile
     from agentcli.core.step import Agent
-    from agentcli.errors import UsageError
     from agentcli.ledger.folder import new_run
 
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError("chat needs a terminal", hint='Without one: agentcli run --prompt "..."')
+    options.need_terminal()
     over = Overrides(model or None, sandbox or None, options.parse_usd(usd), steps)
     here = options.workspace_of(workspace)
     plan = make_plan(load_profile(profile), Agent("chat"), here, over, title="chat")

@@ -1,10 +1,15 @@
 """The options that several commands share."""
 
+import os
+import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from agentcli.config.limit import MOST_USD
+from agentcli.errors import UsageError
 
 PROFILE = Annotated[str, typer.Option("--profile", "-p", help="Who works: a name or a file.")]
 MODEL = Annotated[
@@ -32,11 +37,17 @@ def parse_usd(text: str) -> Decimal | None:
         usd = Decimal(text.removeprefix("$"))
     except InvalidOperation:
         raise typer.BadParameter(f"--usd: expected a number, got `{text}`") from None
-    if not usd.is_finite() or usd <= 0:
-        raise typer.BadParameter(f"--usd: must be above 0, got {text}")
+    if not usd.is_finite() or not 0 < usd <= MOST_USD:
+        raise typer.BadParameter(f"--usd: must be above 0 and at most {MOST_USD}, got {text}")
     return usd
+
+
+def need_terminal() -> None:
+    """Raise UsageError where nobody can type."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("chat needs a terminal", hint='Without one: agentcli run --prompt "..."')
 
 
 def workspace_of(path: Path | None) -> Path:
     """Return the folder to work in, the current one by default."""
-    return Path.cwd() if path is None else path.expanduser()
+    return Path.cwd() if path is None else Path(os.path.expanduser(path))

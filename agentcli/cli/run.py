@@ -1,14 +1,17 @@
 """`agentcli run` and `agentcli resume`: one task, from its start or from where it stopped."""
 
+import json
 import os
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agentcli.cli import options
-from agentcli.errors import InputError, UsageError
+from agentcli.errors import AgentcliError, InputError, LedgerError, UsageError
 
 if TYPE_CHECKING:
     from agentcli.compose.outcome import Outcome
@@ -47,11 +50,15 @@ def run(
     agentcli run report.yaml --var month=2026-10 --json
     git diff | agentcli run - --prompt "Review this."
     """
-    from agentcli.compose.plan import Overrides
 
-    over = Overrides(model or None, sandbox or None, options.parse_usd(usd), steps, time)
-    plan, folder = plan_of(task, prompt, parse_vars(var or []), profile, workspace, over)
-    return drive(plan, folder, as_json=as_json, stream_json=stream_json, output=output)
+    def work() -> int:
+        from agentcli.compose.plan import Overrides
+
+        over = Overrides(model or None, sandbox or None, options.parse_usd(usd), steps, time)
+        plan, folder = plan_of(task, prompt, parse_vars(var or []), profile, workspace, over)
+        return drive(plan, folder, as_json=as_json, stream_json=stream_json, output=output)
+
+    return documented(work, as_json, stream_json)
 
 
 def resume(
@@ -67,6 +74,16 @@ def resume(
     agentcli resume last
     agentcli resume 20261123-1130 --usd 5
     """
+
+    def work() -> int:
+        return go_on(run, model, usd, steps, as_json=as_json, stream_json=stream_json)
+
+    return documented(work, as_json, stream_json)
+
+
+def go_on(
+    run: str, model: str, usd: str, steps: int | None, *, as_json: bool, stream_json: bool
+) -> int:
     from msgspec.structs import replace
 
     from agentcli import asset
@@ -83,12 +100,42 @@ def resume(
     if money is not None or steps is not None:
         more = (BudgetRaised(int(money * UUSD) if money else 0, steps or 0),)
     if plan.agent.pattern == "chat":
+        options.need_terminal()
+        if as_json or stream_json:
+            raise UsageError("a chat goes on at a terminal, not in JSON")
         from agentcli.compose.oneshot import OneShot
         from agentcli.compose.session import make_model
         from agentcli.shell.chat import chat_with
 
         return chat_with(OneShot(plan, folder, make_model(plan.model), more=more))
     return drive(plan, folder, more, as_json=as_json, stream_json=stream_json)
+
+
+class Interruption(AgentcliError):
+    exit_code = 130
+
+
+def documented(work: Callable[[], int], as_json: bool, stream_json: bool) -> int:
+    """Do the work; for a machine, what kept it from being done is a document too."""
+    if as_json and stream_json:
+        raise UsageError("--json and --stream-json do not go together")
+    out = sys.stdout
+    try:
+        return work()
+    except (AgentcliError, KeyboardInterrupt) as error:
+        if not (as_json or stream_json):
+            raise
+        told = error if isinstance(error, AgentcliError) else Interruption("Stopped.")
+        document = {
+            "type": "result",
+            "version": 1,
+            "status": "error",
+            "exit_code": told.exit_code,
+            "message": str(told),
+            "hint": told.hint,
+        }
+        print(json.dumps(document, ensure_ascii=False), file=out, flush=True)
+        return told.exit_code
 
 
 def parse_vars(words: list[str]) -> dict[str, str]:
@@ -186,15 +233,13 @@ def drive(
     output: Path | None = None,
 ) -> int:
     """Run in the way that the streams and options ask for, and return the exit code."""
-    import json
     from dataclasses import replace
 
     from agentcli.compose.oneshot import OneShot, run_to_end
     from agentcli.compose.session import make_model
     from agentcli.shell import headless
 
-    if as_json and stream_json:
-        raise UsageError("--json and --stream-json do not go together")
+    output_of(plan, output)  # a wrong one is found before anything is spent
     shot = OneShot(plan, folder, make_model(plan.model), more=more)
     structured = plan.agent.checks.answer_schema is not None
     if as_json or stream_json:
@@ -202,6 +247,7 @@ def drive(
         if stream_json:
             shot = replace(shot, front=headless.StreamJson(out).front)
         outcome = run_to_end(shot.go())
+        outcome = keep_answer(plan, outcome, output)
         document = outcome.document(str(folder.ledger), structured=structured)
         indent = None if stream_json else 2
         out.write(json.dumps(document, ensure_ascii=False, indent=indent) + "\n")
@@ -218,7 +264,11 @@ def drive(
         headless.answer_to(sys.stdout, outcome.answer)
         for line in headless.last_lines(outcome, str(folder.ledger)):
             headless.Progress(sys.stderr).say(line)
-    keep_answer(plan, outcome, output)
+    if not (as_json or stream_json):
+        kept = keep_answer(plan, outcome, output)
+        if kept is not outcome:
+            headless.Progress(sys.stderr).say(kept.message)
+        outcome = kept
     return outcome.exit_code
 
 
@@ -236,16 +286,40 @@ def offer_image(image: str) -> bool:
     return True
 
 
-def keep_answer(plan: "Plan", outcome: "Outcome", output: Path | None) -> None:
-    """Write the answer where the command line, or else the task, wants it."""
-    if not outcome.answer or outcome.status != "done":
-        return
-    path = output
-    if path is None and plan.output:
-        root = Path(plan.sandbox.workspace)
-        path = (root / plan.output).resolve()
-        if not path.is_relative_to(root.resolve()):
-            raise InputError(f"output: {plan.output} is outside of the workspace")
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(outcome.answer.rstrip("\n") + "\n", encoding="utf-8")
+def keep_answer(plan: "Plan", outcome: "Outcome", output: Path | None) -> "Outcome":
+    """Write the answer where the command line, or else the task, wants it.
+
+    Returns the outcome; a failed one if the answer cannot be written.
+    """
+    from dataclasses import replace
+
+    try:
+        path = output_of(plan, output)
+        if path is not None and outcome.answer and outcome.status == "done":
+            write_beside(path, outcome.answer.rstrip("\n") + "\n")
+    except OSError as error:
+        message = f"{path}: the answer cannot be written: {error.strerror}"
+        return replace(outcome, status="failed", exit_code=LedgerError.exit_code, message=message)
+    return outcome
+
+
+def output_of(plan: "Plan", output: Path | None) -> Path | None:
+    """Return the file that takes the answer. Raises InputError for one outside the workspace."""
+    if output is not None or not plan.output:
+        return output
+    root = Path(plan.sandbox.workspace)
+    path = root / plan.output
+    if not path.parent.resolve().is_relative_to(root.resolve()):
+        raise InputError(f"output: {plan.output} is outside of the workspace")
+    return path
+
+
+def write_beside(path: Path, text: str) -> None:
+    """Write a file whole, in the place of whatever a tool may have put there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(21, "is a folder", str(path))
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+        file.write(text)
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, path)

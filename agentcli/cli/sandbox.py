@@ -1,8 +1,11 @@
 """`agentcli sandbox`: the image that tools run in, and what a crash left behind."""
 
+import re
 from typing import Annotated
 
 import typer
+
+from agentcli.errors import UsageError
 
 app = typer.Typer(help="Where tools run.", no_args_is_help=True, rich_markup_mode=None)
 IMAGE = Annotated[str, typer.Option("--image", help="The image's name.")]
@@ -17,6 +20,8 @@ def build(image: IMAGE = "agentcli-sandbox:latest") -> None:
     from agentcli.core.visible import visible
     from agentcli.sandbox.docker import build_image
 
+    if not re.fullmatch(r"[a-z0-9][\w./:-]*", image):
+        raise UsageError(f"--image `{image}`: not the name of an image")
     build_image(image, lambda line: print(visible(line)))
     print(f"built {image}")
 

@@ -12,20 +12,22 @@ from msgspec.structs import replace
 
 import agentcli.sandbox
 from agentcli import __version__, asset
-from agentcli.compose.session import schema_of, store_tool
+from agentcli.compose.session import pattern_of, schema_of, store_tool
 from agentcli.config.profile import PriceSettings, Profile, SandboxSettings
 from agentcli.core.plan import Plan
 from agentcli.core.policy import Effect, Policy
 from agentcli.core.price import ModelInfo, Prices
 from agentcli.core.record import encode
 from agentcli.core.sandbox import SandboxSpec
-from agentcli.core.step import Agent
+from agentcli.core.step import Agent, Checks
 from agentcli.core.tool import RiskTier
 from agentcli.document import did_you_mean
-from agentcli.errors import ConfigError, MissingFileError, UsageError
+from agentcli.errors import ConfigError, InputError, MissingFileError, UsageError
+from agentcli.ledger.folder import find_run
 from agentcli.model.catalog import Catalog, load_catalog
 from agentcli.sandbox.health import pick_backend
 from agentcli.tool.manifest import LoadedTool, load_tools
+from agentcli.tool.schema import Arguments, SchemaError
 
 UUSD = 1_000_000
 
@@ -63,6 +65,7 @@ def make_plan(
     limit = limit_uusd(profile, over)
     refuse_unknown_price(model, info, limit)
     max_tokens = cap_tokens(profile, info)
+    refuse_bad_checks(agent.checks)
     plan = Plan(
         profile=profile.name,
         model=model,
@@ -94,6 +97,8 @@ def make_plan(
 def absolute(model: str) -> str:
     """Return a model's name that means the same in any folder."""
     kind, _, rest = model.partition(":")
+    if kind == "recorded":
+        return f"recorded:{find_run(asset.state_home(), rest).path}"
     if kind != "scripted":
         return model
     shipped = asset.named_files("scripts").get(rest)
@@ -132,6 +137,17 @@ def refuse_unknown_price(model: str, info: ModelInfo | None, limit: int | None) 
         )
 
 
+def refuse_bad_checks(checks: Checks) -> None:
+    try:
+        if checks.answer_schema is not None:
+            Arguments(checks.answer_schema)
+        pattern_of(checks.answer_pattern)
+    except SchemaError as error:
+        field = "schema" if checks.answer_schema is not None else "pattern"
+        message = f"answer: not a {field} that can be used: {error}"
+        raise InputError(message, hint="No look-around or back-references.") from None
+
+
 def offered_tools(profile: Profile, tools: Mapping[str, LoadedTool]) -> tuple[str, ...]:
     for i, name in enumerate(profile.tools or ()):
         if name not in tools:
@@ -167,6 +183,7 @@ def sandbox_spec(profile: Profile, workspace: Path, backend: str | None) -> Sand
     """Return the sandbox of a run. Raises MissingFileError, UnavailableError."""
     if not workspace.is_dir():
         raise MissingFileError(f"{workspace}: there is no such folder to work in")
+    refuse_own_files(workspace.resolve())
     settings = profile.sandbox or SandboxSettings()
     chosen = backend or settings.backend or "auto"
     if chosen != "auto" and chosen not in backends():
@@ -183,6 +200,18 @@ def sandbox_spec(profile: Profile, workspace: Path, backend: str | None) -> Sand
         file_size_mb=settings.file_size_mb or SandboxSpec.file_size_mb,
         tmp_mb=settings.tmp_mb or SandboxSpec.tmp_mb,
     )
+
+
+def refuse_own_files(workspace: Path) -> None:
+    """Refuse a workspace from which tools could reach the program's own profiles and ledgers."""
+    for folder in (asset.state_home(), asset.config_home()):
+        if folder.resolve().is_relative_to(workspace):
+            raise ConfigError(
+                f"{workspace}: holds {folder}, which no tool may reach",
+                hint="Work in a folder below it: -C FOLDER",
+            )
+    if not str(workspace).isprintable():
+        raise ConfigError(f"{str(workspace)!r}: a workspace's path must be plain UTF-8")
 
 
 def backends() -> list[str]:

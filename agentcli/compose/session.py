@@ -28,7 +28,7 @@ from agentcli.core.step import Pattern
 from agentcli.core.view import View
 from agentcli.errors import AgentcliError, UnavailableError
 from agentcli.ledger.file import FileJournal
-from agentcli.ledger.folder import RunFolder, find_run
+from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.read import read_ledger
 from agentcli.ledger.vault import Outputs, Vault
 from agentcli.loop.ask import Asker
@@ -68,19 +68,29 @@ def quiet_front() -> Front:
     return Front(lambda rec: None, lambda signal: None)
 
 
+LOST_AT_MOST = 3
+
+
 class LazySandbox:
-    """The one sandbox of a run, opened on first use or ahead of it."""
+    """The one sandbox of a run, opened on first use or ahead of it, and again if it is lost."""
 
     def __init__(self, plan: Plan, folder: RunFolder) -> None:
         self.spec = replace(plan.sandbox, outputs=str(folder.outputs))
         self.run = folder.id
         self.opening: asyncio.Task[Sandbox] | None = None
+        self.lost = 0  # how many a tool has brought down
 
     async def __call__(self) -> Sandbox:
         if self.opening is None or (self.opening.done() and self.opening.exception() is not None):
             self.warm()
         assert self.opening is not None
-        return await asyncio.shield(self.opening)
+        sandbox = await asyncio.shield(self.opening)
+        if sandbox.gone and self.lost < LOST_AT_MOST:
+            self.lost += 1
+            await sandbox.close()
+            self.warm()
+            return await asyncio.shield(self.opening)
+        return sandbox
 
     def warm(self) -> None:
         """Begin to open it; a failure shows on first use."""
@@ -114,7 +124,7 @@ def make_model(name: str) -> Model:
     if kind == "recorded":
         from agentcli.model.recorded import Recorded as RecordedModel
 
-        return RecordedModel(recorded_replies(find_run(asset.state_home(), rest)))
+        return RecordedModel(recorded_replies(RunFolder(Path(rest))))
     from agentcli.model.claude import Claude
 
     return Claude()
@@ -215,7 +225,7 @@ class Session:
             plan.clip_chars,
             resumed=bool(self.records),
         )
-        checker = Checker(workspace, read, problems_of_json)
+        checker = Checker(workspace, read, Judge())
         restore = vault.restore
 
         def restored(start: Started) -> Started:
@@ -302,10 +312,20 @@ def outputs_seen_at(plan: Plan, folder: RunFolder) -> str:
     return str(folder.outputs) if plan.sandbox.backend == "local" else "/outputs"
 
 
-def problems_of_json(schema: dict[str, Any], text: str) -> list[str]:
-    """Return all that is wrong with a JSON text."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return [f"$: the answer must be one JSON value and nothing else: {error}"]
-    return Arguments(schema).problems(value)
+class Judge:
+    """Holds texts against schemas and patterns, both on an engine that cannot be made to hang."""
+
+    def problems(self, schema: dict[str, Any], text: str) -> list[str]:
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            return [f"$: the answer must be one JSON value and nothing else: {error}"]
+        return Arguments(schema).problems(value)
+
+    def matches(self, pattern: str, text: str) -> bool:
+        return not pattern_of(pattern).problems(text)
+
+
+def pattern_of(pattern: str) -> Arguments:
+    """Return what holds a text against a pattern. Raises SchemaError."""
+    return Arguments({"type": "string", "pattern": pattern})

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from agentcli import asset
+from agentcli.config.limit import MOST_USD
 from agentcli.document import Document, Source, did_you_mean, read_source
 from agentcli.errors import ConfigError, MissingFileError
 
@@ -26,7 +27,7 @@ class Tiers(Document):
 class Budget(Document):
     """What a run may use up. `usd: null` means no limit on money."""
 
-    usd: Annotated[Decimal, Field(gt=0)] | None = None
+    usd: Annotated[Decimal, Field(gt=0, le=MOST_USD)] | None = None
     steps: Count | None = None
     time_s: Count | None = None
 

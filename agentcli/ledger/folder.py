@@ -60,7 +60,7 @@ class RunFolder:
             plan = msgspec.convert(map_strings(plain, Vault(self.private).restore_text), Plan)
         except OSError as error:
             raise MissingFileError(f"{path}: {error.strerror}") from error
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise LedgerDamagedError(f"{path}: {error}") from error
         started = self.started()
         if plan.digest() != started.plan:
@@ -72,6 +72,8 @@ class RunFolder:
 
         Raises MissingFileError, InputError where it is no ledger.
         """
+        if self.ledger.exists() and not self.ledger.is_file():
+            raise InputError(f"{self.ledger}: not a file")
         try:
             with self.ledger.open("rb") as file:
                 line = file.readline(10_000_000)
@@ -86,7 +88,7 @@ class RunFolder:
         refuse_newer(self.ledger, line)
         try:
             event = decode_line(line).event
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise InputError(f"{self.ledger}: not a ledger of this program: {error}") from error
         if not isinstance(event, RunStarted):
             raise LedgerDamagedError(f"{self.ledger}: it does not begin with the start of a run")
@@ -115,7 +117,7 @@ def all_runs(state: Path) -> Iterator[RunFolder]:
     folder = runs_folder(state)
     if folder.is_dir():
         for path in sorted(folder.iterdir(), reverse=True):
-            if (path / "ledger.jsonl").exists():
+            if (path / "ledger.jsonl").is_file():
                 yield RunFolder(path)
 
 
@@ -161,7 +163,7 @@ def last_event(path: Path, window: int = 1 << 16) -> Event | None:
             for line in reversed(lines[0 if window >= size else 1 : -1]):
                 try:
                     return decode_line(line).event
-                except msgspec.MsgspecError:
+                except (msgspec.MsgspecError, RecursionError):
                     continue
             if window >= size:
                 return None

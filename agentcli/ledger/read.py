@@ -21,6 +21,8 @@ def read_ledger(path: Path) -> Reading:
 
     Raises MissingFileError, InputError where it is no ledger, LedgerDamagedError with the line.
     """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: not a file, so no ledger")
     try:
         data = path.read_bytes()
     except OSError as error:

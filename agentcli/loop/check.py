@@ -1,6 +1,5 @@
 """Holds an answer and a workspace against what a task asks of them."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,17 +10,20 @@ from agentcli.core.step import Check, Checks
 from agentcli.core.view import Read
 
 
-class FindProblems(Protocol):
-    """Holds a JSON text against a JSON Schema and returns all that is wrong."""
+class Judge(Protocol):
+    """Judges texts in a time that grows with their length alone, whatever a model wrote."""
 
-    def __call__(self, schema: dict[str, Any], text: str) -> list[str]: ...
+    def problems(self, schema: dict[str, Any], text: str) -> list[str]:
+        """Return all that is wrong with a JSON text by a JSON Schema."""
+
+    def matches(self, pattern: str, text: str) -> bool: ...
 
 
 @dataclass(frozen=True)
 class Checker:
     workspace: Path
     read: Read
-    find_problems: FindProblems
+    judge: Judge
 
     def __call__(self, start: Started, check: Check) -> Checked:
         if check.what == "files":
@@ -40,7 +42,7 @@ class Checker:
     def wrong_in_answer(self, checks: Checks, text: str) -> list[str]:
         wrong: list[str] = []
         if checks.answer_schema is not None:
-            wrong += self.find_problems(checks.answer_schema, text)
-        if checks.answer_pattern and not re.search(checks.answer_pattern, text):
+            wrong += self.judge.problems(checks.answer_schema, text)
+        if checks.answer_pattern and not self.judge.matches(checks.answer_pattern, text):
             wrong.append(f"the answer must match the pattern {checks.answer_pattern}")
         return wrong

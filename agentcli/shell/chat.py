@@ -12,6 +12,7 @@ from agentcli import __version__, asset
 from agentcli.compose.oneshot import OneShot
 from agentcli.compose.outcome import WHY_PARKED, Tally
 from agentcli.compose.session import Front, Session
+from agentcli.config.limit import MOST_USD
 from agentcli.core.event import (
     BudgetRaised,
     Grown,
@@ -80,7 +81,8 @@ class Chat:
         """Run the prompt and the run side by side until the person leaves."""
         tasks = [asyncio.create_task(job) for job in (self.draw(), self.prompt.write())]
         running = asyncio.create_task(self.keep_running())
-        running.add_done_callback(lambda _: self.prompt.leave())
+        for task in (*tasks, running):  # whatever ends first, even by a bug, ends the chat
+            task.add_done_callback(lambda _: self.leave())
         self.listen()
         try:
             await self.prompt.run()
@@ -155,7 +157,8 @@ class Chat:
     def raise_budget(self, text: str) -> None:
         try:
             usd = Decimal(text.removeprefix("$"))
-            fact = BudgetRaised(int(usd * 1_000_000)) if usd.is_finite() and usd > 0 else None
+            good = usd.is_finite() and 0 < usd <= MOST_USD
+            fact = BudgetRaised(int(usd * 1_000_000)) if good else None
         except InvalidOperation:
             fact = None
         if fact is None:

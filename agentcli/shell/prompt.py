@@ -143,7 +143,7 @@ class Prompt:
             return await ask()
 
     async def run(self) -> None:
-        await self.app.run_async(handle_sigint=False)
+        await self.app.run_async(handle_sigint=False, set_exception_handler=False)
 
     def leave(self) -> None:
         if self.app.is_running:

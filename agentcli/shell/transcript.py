@@ -22,7 +22,7 @@ from agentcli.core.event import (
     UserSaid,
 )
 from agentcli.core.message import text_of
-from agentcli.core.policy import Deny
+from agentcli.core.policy import Allow, Ask, Deny
 from agentcli.core.step import AskModel, AskPerson, Call, Prepare, RunTool, StepId, Wait
 from agentcli.core.tool import Facts
 from agentcli.core.visible import VisibleStream, visible
@@ -74,6 +74,7 @@ class Transcript:
     safe: VisibleStream = field(default_factory=VisibleStream)
     streamed: bool = False
     after_call: bool = False  # the last line is a call's
+    undoable: set[StepId] = field(default_factory=set)  # calls whose snapshot undoes them
     told: set[StepId] = field(default_factory=set)  # calls whose end has been shown
 
     def publish(self, rec: Recorded) -> None:
@@ -91,6 +92,9 @@ class Transcript:
             case Prepared(id=(step, _), call=call, facts=facts):
                 self.running.pop(step, None)
                 self.calls[step], self.facts[step] = call, facts
+            case Judged(step=step, verdict=Allow(tier=tier) | Ask(tier=tier)):
+                if tier == "reversible":
+                    self.undoable.add(step)
             case Judged(step=step, verdict=Deny(reason=reason)):
                 self.told.add(step)
                 self.print(f"{self.paint('✗', 'red')} {self.call(step)}: {visible(reason)}")
@@ -192,7 +196,10 @@ class Transcript:
         self.after_call = True
         good = ended.ending == "done" and not ended.error
         mark = self.paint("✓", "green") if good else self.paint("✗", "red")
-        notes = [f"{took_s:.1f} s" if took_s >= 0.1 else "", "undo kept" if facts.snapshot else ""]
+        notes = [
+            f"{took_s:.1f} s" if took_s >= 0.1 else "",
+            "undo kept" if step in self.undoable else "",
+        ]
         about = self.paint(" · ".join(filter(None, notes)), "dim")
         self.print(f"{mark} {self.call(step)}  {about}".rstrip())
         if facts.preview and good:
@@ -213,6 +220,7 @@ class Transcript:
             if status in ("denied", "stopped", "unknown") and step not in self.told:
                 self.print(f"{self.paint('✗', 'red')} {self.call(step)}: {status}")
             self.told.discard(step)
+            self.undoable.discard(step)
             del self.calls[step]
             self.facts.pop(step, None)
 

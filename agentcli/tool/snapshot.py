@@ -4,6 +4,7 @@ import hashlib
 import os
 import stat
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,11 +18,18 @@ SYNC_EACH_AT_MOST = 500
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):
-    """One path of a snapshot. content: hash of a file's bytes, a link's target, "" for a folder."""
+    """One path of a snapshot, in bytes, since a name need not be UTF-8.
 
-    path: str
+    content: the hash of a file's bytes, the target of a link, "" for a folder.
+    """
+
+    path: bytes
     mode: int
     content: str
+
+    @staticmethod
+    def of(path: str, mode: int, content: str) -> "Kept":
+        return Kept(os.fsencode(path), mode, content)
 
 
 class Stamp(msgspec.Struct, frozen=True):
@@ -64,37 +72,54 @@ class Snapshots:
                 mode = stat.S_IMODE(info.st_mode)
                 if stat.S_ISDIR(info.st_mode):
                     folders.append(path)
-                    kept.append(Kept(path, mode, ""))
+                    kept.append(Kept.of(path, mode, ""))
                 elif stat.S_ISLNK(info.st_mode):
-                    kept.append(Kept(path, 0, os.readlink(self.workspace / path)))
+                    kept.append(Kept.of(path, 0, self.target(path)))
                 elif stat.S_ISREG(info.st_mode):
                     total += info.st_size
                     if total > BYTES_AT_MOST:
                         raise TooBigError(path)
-                    kept.append(Kept(path, mode, self.content(path, info, now, fresh)))
+                    content = self.content(path, info, now, fresh)
+                    if content is not None:
+                        kept.append(Kept.of(path, mode, content))
                 if len(kept) > FILES_AT_MOST:
                     raise TooBigError(path)
         return kept
 
     def entries(self, folder: str) -> list[tuple[str, os.stat_result]]:
-        """Return what is in a folder. Raises TooBigError if it cannot be read."""
-        found = []
+        """Return what is in a folder, without what goes meanwhile.
+
+        Raises TooBigError if it cannot be read.
+        """
+        found: list[tuple[str, os.stat_result]] = []
         try:
             with os.scandir(self.workspace / folder) as entries:
                 for entry in entries:
                     path = f"{folder}/{entry.name}" if folder else entry.name
-                    found.append((path, entry.stat(follow_symlinks=False)))
+                    with suppress(FileNotFoundError):
+                        found.append((path, entry.stat(follow_symlinks=False)))
+        except FileNotFoundError:
+            return found
         except OSError as error:
             raise TooBigError(folder) from error
         return found
 
-    def content(self, path: str, info: os.stat_result, now: int, fresh: list[Path]) -> str:
+    def target(self, path: str) -> str:
+        """Return where a link leads, byte for byte."""
+        with suppress(OSError):
+            return os.fsencode(os.readlink(self.workspace / path)).decode("latin-1")
+        return ""
+
+    def content(self, path: str, info: os.stat_result, now: int, fresh: list[Path]) -> str | None:
+        """Return the hash of a file that is kept now, None if it has gone."""
         stamp = Stamp(info.st_size, info.st_mtime_ns, info.st_ino)
         known = self.seen.get(path)
         if known is not None and known[0] == stamp and self.path_of(known[1]).exists():
             return known[1]
         try:
             data = (self.workspace / path).read_bytes()
+        except FileNotFoundError:
+            return None
         except OSError as error:
             raise TooBigError(path) from error
         digest = self.put(data, fresh)
@@ -123,7 +148,7 @@ class Snapshots:
         before = {k.path: k for k in msgspec.json.decode(data, type=list[Kept])}
         after = {k.path: k for k in self.walk([])}
         paths = before.keys() | after.keys()
-        return sorted(path for path in paths if before.get(path) != after.get(path))
+        return sorted(os.fsdecode(path) for path in paths if before.get(path) != after.get(path))
 
 
 def make_safe(fresh: list[Path]) -> None:

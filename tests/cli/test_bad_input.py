@@ -1,5 +1,6 @@
 """What a file, a flag or a user gets wrong has a sentence and an exit code, never a traceback."""
 
+import json
 import os
 from pathlib import Path
 
@@ -72,6 +73,7 @@ def test_a_wrong_profile_names_the_place(program: Program, content: bytes, says:
         ("title: x\n", "needs either `goal` or `steps`"),
         ("goal: ${who}\n", "there is no variable `who`"),
         ("goal: x\nanswer: {pattern: '('}\n", "not a pattern"),
+        ("goal: x\nanswer: {schema: {type: 7}}\n", "not a schema"),
         ("goal: x\nfiles: [../etc]\nworkspace: copy\n", "not a file beside the task"),
     ],
 )
@@ -170,6 +172,63 @@ def test_closed_and_full_streams_make_no_dump(program: Program, redirect: str) -
     assert b"Traceback" not in ended.stderr
     assert b"Exception" not in ended.stderr
     assert ended.returncode == (73 if "full" in redirect else 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("run", "--prompt", "x", "--model", "scripted:/nope"), 66),
+        (("run", "--prompt", "x", "--profile", "nope"), 66),
+        (("resume", "last"), 66),
+    ],
+)
+def test_what_keeps_a_run_from_starting_is_a_document_too(
+    program: Program, words: tuple[str, ...], code: int
+) -> None:
+    ended = program.run(*words, "--json")
+    document = json.loads(ended.stdout)
+    assert (document["status"], document["exit_code"]) == ("error", code)
+    assert ended.returncode == code
+
+
+def test_words_and_folders_that_are_not_utf_8_are_a_sentence(program: Program) -> None:
+    ended = program.run("run", "--prompt", "bad\udcff", "--model", program.script(OK))
+    assert ended.returncode == 64
+    ended = program.run("run", "--prompt", "x", "-C", "~nobody-of-this-name/x")
+    assert ended.returncode == 66
+
+
+def test_a_workspace_that_holds_the_program_s_own_files_is_refused(program: Program) -> None:
+    above = str(program.folder.parent)
+    ended = program.run("run", "--prompt", "x", "--model", program.script(OK), "-C", above)
+    assert ended.returncode == 78
+    assert "no tool may reach" in ended.stderr
+
+
+def test_a_run_folder_that_is_odd_does_not_hide_the_others(program: Program) -> None:
+    played = program.play(OK)
+    odd = program.home / "runs" / "zz"
+    odd.mkdir()
+    os.mkfifo(odd / "ledger.jsonl")
+    deep = Path(played.document["ledger"]).parent / "plan.json"
+    deep.write_text("[" * 100_000)
+    listed = program.run("runs", "list")
+    assert (listed.returncode, "damaged" in listed.stdout) == (0, True)
+    assert program.run("replay", str(odd)).returncode == 65
+    assert program.run("resume", played.document["run"]).returncode == 73
+
+
+def test_a_changed_last_line_is_damage_and_not_a_torn_one(program: Program) -> None:
+    ledger = Path(program.play(OK).document["ledger"])
+    data = ledger.read_bytes()
+    ledger.write_bytes(
+        data.replace(b'"kind":"ended","status":"done"', b'"kind":"ended","status":"gone"')
+    )
+    for words in (("resume", "last"), ("replay", "last", "--verify")):
+        assert program.run(*words).returncode == 73
+    ledger.write_bytes(data[:-1])
+    assert program.run("resume", "last").returncode == 0
+    assert ledger.with_name("ledger.jsonl.torn").exists()
 
 
 def test_a_deleted_working_directory_is_a_sentence(program: Program) -> None:

@@ -41,10 +41,10 @@ def test_variables_are_filled_in_and_quoted_in_commands(program: Program) -> Non
     task = {
         "goal": "Greet ${who} for $$5.",
         "variables": {"who": {"description": "whom"}},
-        "checks": [{"command": "test ${who} = 'a; touch oops'"}],
+        "checks": [{"command": "test \"${who}\" = 'a; $(touch oops)'"}],
     }
-    model = program.script({"expect": "Greet a; touch oops for $5.", "text": "ok"})
-    document = run_task(program, task, model, "--var", "who=a; touch oops")
+    model = program.script({"expect": "Greet a; $(touch oops) for $5.", "text": "ok"})
+    document = run_task(program, task, model, "--var", "who=a; $(touch oops)")
     assert document["status"] == "done"
     assert not (program.folder / "oops").exists()
 
@@ -85,6 +85,28 @@ def test_the_answer_goes_to_the_file_that_the_task_names(program: Program) -> No
     task = {"goal": "x", "output": "out/answer.md"}
     run_task(program, task, program.script({"text": "The answer."}))
     assert (program.folder / "out" / "answer.md").read_text() == "The answer.\n"
+
+
+@pytest.mark.parametrize("trap", ["mkfifo answer.md", "ln -s /etc/passwd answer.md"])
+def test_what_a_tool_left_in_the_answer_s_place_is_replaced(program: Program, trap: str) -> None:
+    model = program.script(call("shell", command=trap), {"text": "The answer."})
+    document = run_task(program, {"goal": "x", "output": "answer.md"}, model)
+    assert document["exit_code"] == 0
+    assert not (program.folder / "answer.md").is_symlink()
+    assert (program.folder / "answer.md").read_text() == "The answer.\n"
+
+
+def test_an_answer_that_cannot_be_written_is_told(program: Program) -> None:
+    model = program.script({"text": "ok"})
+    document = run_task(program, {"goal": "x"}, model, "--output", "/proc/x")
+    assert (document["status"], document["exit_code"]) == ("failed", 73)
+    assert document["answer"] == "ok"
+
+
+def test_a_hostile_answer_cannot_make_its_pattern_hang(program: Program) -> None:
+    task = {"goal": "x", "answer": {"pattern": "^(\\w+\\s?)*$"}}
+    document = run_task(program, task, program.script(*[{"text": "a" * 60 + "!"}] * 3))
+    assert document["exit_code"] == 1
 
 
 def test_an_output_outside_of_the_workspace_is_refused(program: Program) -> None:

@@ -54,6 +54,15 @@ def test_a_workspace_that_is_too_big_has_no_handle(
     assert snapshots.take() == ""
 
 
+def test_names_and_links_that_are_not_utf_8_are_kept(snapshots: Snapshots) -> None:
+    odd = os.fsencode(snapshots.workspace) + b"/b\xffd"
+    handle = snapshots.take()
+    with open(odd, "wb") as file:
+        file.write(b"x")
+    os.symlink(b"to\xfe", odd + b"link")
+    assert snapshots.changes(handle) == [os.fsdecode(b"b\xffd"), os.fsdecode(b"b\xffdlink")]
+
+
 def test_a_pipe_or_an_unreadable_file_does_not_hang_it(snapshots: Snapshots) -> None:
     os.mkfifo(snapshots.workspace / "pipe")
     assert snapshots.take() != ""

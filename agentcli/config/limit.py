@@ -1,0 +1,3 @@
+"""Bounds of what people may ask for."""
+
+MOST_USD = 1_000_000
