@@ -16,7 +16,7 @@ from agentcli.loop.port import Sandbox
 
 T = TypeVar("T")
 RUN = f"test-{os.getpid()}-{secrets.token_hex(4)}"  # others may test on the same engine
-IMAGE = os.environ.get("AGENTCLI_TEST_IMAGE", "agentcli-test-base:latest")
+IMAGE = os.environ.get("AGENTCLI_TEST_IMAGE", "agentcli-sandbox:latest")
 
 
 @cache

@@ -1,0 +1,89 @@
+"""A tool and a profile that the user wrote: one new file each, and no edit elsewhere."""
+
+import json
+
+import pytest
+import yaml
+
+from tests.cli.conftest import SANDBOX, Program, call
+
+MANIFEST = {
+    "name": "own",
+    "version": 1,
+    "description": "Does what its script says.",
+    "tier": "read_only",
+    "egress": False,
+    "idempotent": True,
+    "parameters": {"type": "object", "properties": {"n": {"type": "integer"}}},
+    "run": {"script": "own.py"},
+}
+
+
+def add_tool(program: Program, script: str, **changes: object) -> tuple[str, ...]:
+    """Write the tool and a profile that offers it; return the words that name the profile."""
+    folder = program.home / "tools"
+    folder.mkdir(exist_ok=True)
+    (folder / "own.yaml").write_text(yaml.safe_dump({**MANIFEST, **changes}))
+    (folder / "own.py").write_text(script)
+    (program.folder / "p.yaml").write_text("extends: default\ntools: [own]\n")
+    return ("--profile", "./p.yaml")
+
+
+GOOD = "import json, sys; print(json.dumps({'text': str(json.load(sys.stdin)['n'] + 1)}))"
+
+
+def test_an_own_tool_is_offered_run_and_shown(program: Program) -> None:
+    words = add_tool(program, GOOD)
+    played = program.play(call("own", n=41), {"expect": "42", "text": "ok"}, words=words)
+    assert played.code == 0
+    assert "own" in program.run("tools", "list").stdout
+    assert program.run("tools", "call", "own", '{"n": 1}', "--sandbox", SANDBOX).stdout == "2\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("print('not json')", "is broken"),
+        ("import sys; sys.exit(3)", "ended with 3"),
+        ("print('[1]')", "is broken"),
+        ('print(\'{"error": "no such thing"}\')', "no such thing"),
+        ("import os; os.kill(os.getpid(), 9)", "is broken"),
+        ("while True: print('x' * 1000)", "too much output"),
+        ('print(\'{"text": "\\x1b[2J\\u202ehidden"}\')', "<U+202E>hidden"),
+    ],
+)
+def test_garbage_and_death_are_told_to_the_model_and_the_run_goes_on(
+    program: Program, script: str, says: str
+) -> None:
+    words = add_tool(program, script, timeout_s=5)
+    played = program.play(call("own", n=1), {"text": "went on"}, words=words)
+    assert (played.code, played.document["answer"]) == (0, "went on")
+    assert says in played.outputs()[0]
+    assert "\x1b" not in played.outputs()[0]
+
+
+def test_a_changed_tool_does_not_change_a_run_that_has_begun(program: Program) -> None:
+    words = add_tool(program, GOOD)
+    more = (*words, "--steps", "1")
+    played = program.play(call("own", n=1), {"expect": "2", "text": "ok"}, words=more)
+    assert played.code == 76
+    add_tool(program, GOOD.replace("+ 1", "+ 100"))
+    resumed = program.run("resume", "last", "--steps", "5", "--json")
+    assert json.loads(resumed.stdout)["answer"] == "ok"
+
+
+@pytest.mark.parametrize("tier", ["irreversible", "privileged"])
+def test_a_tool_that_cannot_be_undone_never_runs_unasked(program: Program, tier: str) -> None:
+    script = "open('ran', 'w'); print('{\"text\": \"ran\"}')"
+    words = add_tool(program, script, tier=tier)
+    played = program.play(call("own", n=1), {"text": "ok"}, words=words)
+    assert played.code == (77 if tier == "irreversible" else 0)
+    assert not (program.folder / "ran").exists()
+
+
+def test_a_wrong_manifest_names_the_place(program: Program) -> None:
+    words = add_tool(program, GOOD, teir="read_only")
+    ended = program.run("run", "--prompt", "x", "--model", program.script({"text": "a"}), *words)
+    assert ended.returncode == 78
+    assert "did you mean `tier`" in ended.stderr
+    assert program.run("tools", "list").returncode == 78
