@@ -1,5 +1,6 @@
 """The entry of the program: every way out of it has an exit code and, at most, a sentence."""
 
+import io
 import os
 import signal
 import sys
@@ -11,6 +12,9 @@ def main() -> None:
     sys.stdin = sys.stdin or nowhere(os.O_RDONLY, "r")
     sys.stdout = sys.stdout or nowhere(os.O_WRONLY, "w")
     sys.stderr = sys.stderr or nowhere(os.O_WRONLY, "w")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows no ✓
     if sys.argv[1:] in (["--version"], ["-V"]):
         from agentcli import version_line
 
@@ -25,12 +29,11 @@ def run(words: list[str]) -> int:
     """Run one command line and return its exit code."""
     from agentcli.errors import AgentcliError
 
-    try:
-        "".join(words).encode()
-        return call(words)
-    except UnicodeEncodeError:
+    if not all(map(is_utf_8, words)):
         complain("the command line must be UTF-8", "")
         return 64
+    try:
+        return call(words)
     except AgentcliError as error:
         complain(str(error), error.hint)
         return error.exit_code
@@ -83,6 +86,14 @@ def complain(message: str, hint: str) -> None:
     print(f"agentcli: {visible(message)}", file=sys.stderr)
     if hint:
         print(visible(hint), file=sys.stderr)
+
+
+def is_utf_8(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def nowhere(flags: int, mode: Literal["r", "w"]) -> TextIO:

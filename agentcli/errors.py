@@ -8,9 +8,6 @@ AgentcliError                 70  a message and what to do next
 ├── LedgerError               73
 │   ├── LedgerBusyError           another process writes it
 │   └── LedgerDamagedError        it is not what was written
-├── TemporaryError            75  the same may succeed later
-├── BudgetError               76  money, tokens, steps
-├── DeniedError               77
 └── ConfigError               78  profiles, tools, settings, a missing key
 """
 
@@ -61,24 +58,6 @@ class LedgerBusyError(LedgerError):
 
 class LedgerDamagedError(LedgerError):
     """A line is not what was written: changed, dropped, swapped or not a record."""
-
-
-class TemporaryError(AgentcliError):
-    """The same may succeed later; nothing is lost."""
-
-    exit_code = 75
-
-
-class BudgetError(AgentcliError):
-    """A limit on money, tokens or steps was reached."""
-
-    exit_code = 76
-
-
-class DeniedError(AgentcliError):
-    """Not permitted, or a person had to be asked and none was there."""
-
-    exit_code = 77
 
 
 class ConfigError(AgentcliError):

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from agentcli.core.event import Input, Prepared, Started
+from agentcli.core.event import Input, Paused, Prepared, Started
 from agentcli.core.policy import Policy, why_irreversible
 from agentcli.core.question import Answer, Question
 from agentcli.core.step import AskPerson, StepId
@@ -42,7 +42,11 @@ class Human:
 
     async def wait(self, asked: Question) -> None:
         async with self.turn:
-            self.put(await self.show_card(asked))
+            try:
+                self.put(await self.show_card(asked))
+            except Exception:  # the question cannot be put: nothing may wait for its answer
+                self.put(Paused("interrupted"))
+                raise
 
     def settled(self, step: StepId) -> None:
         """Take the question away: its step is over."""

@@ -1,5 +1,7 @@
 """`agentcli chat`: a conversation at the terminal."""
 
+import os
+
 from agentcli.cli import options
 
 
@@ -23,6 +25,7 @@ def chat(
     from agentcli.compose.plan import Overrides, make_plan
     from agentcli.compose.session import make_model
     from agentcli.config.profile import load_profile
+    from agentcli.core.redact import known_secrets
     from agentcli.core.step import Agent
     from agentcli.ledger.folder import new_run
 
@@ -31,7 +34,7 @@ def chat(
     here = options.workspace_of(workspace)
     plan = make_plan(load_profile(profile), Agent("chat"), here, over, title="chat")
     folder = new_run(asset.state_home(), datetime.datetime.now(datetime.UTC))
-    folder.keep_plan(plan)
+    folder.keep_plan(plan, known_secrets(os.environ.items()))
     from agentcli.shell.chat import chat_with
 
     return chat_with(OneShot(plan, folder, make_model(plan.model)))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agentcli.core.plan import Plan
     from agentcli.ledger.folder import RunFolder
 
+OUTPUT = Annotated[Path | None, typer.Option("--output", "-o", help="Where the answer goes.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 STREAM = Annotated[bool, typer.Option("--stream-json", help="Print one JSON event a line.")]
 
@@ -38,9 +39,7 @@ def run(
     usd: options.USD = "",
     steps: options.STEPS = None,
     time: options.TIME = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where the answer goes.")
-    ] = None,
+    output: OUTPUT = None,
     as_json: JSON = False,
     stream_json: STREAM = False,
 ) -> int:
@@ -66,6 +65,7 @@ def resume(
     model: options.MODEL = "",
     usd: options.USD = "",
     steps: options.STEPS = None,
+    output: OUTPUT = None,
     as_json: JSON = False,
     stream_json: STREAM = False,
 ) -> int:
@@ -76,39 +76,49 @@ def resume(
     """
 
     def work() -> int:
-        return go_on(run, model, usd, steps, as_json=as_json, stream_json=stream_json)
+        plan, folder, more = taken_up(run, model, usd, steps)
+        if plan.agent.pattern == "chat":
+            return go_on_talking(plan, folder, more, machine=as_json or stream_json)
+        return drive(plan, folder, more, as_json=as_json, stream_json=stream_json, output=output)
 
     return documented(work, as_json, stream_json)
 
 
-def go_on(
-    run: str, model: str, usd: str, steps: int | None, *, as_json: bool, stream_json: bool
-) -> int:
+def taken_up(
+    run: str, model: str, usd: str, steps: int | None
+) -> tuple["Plan", "RunFolder", tuple["Input", ...]]:
+    """Return the plan of a run that goes on, and what the command line adds to it."""
     from msgspec.structs import replace
 
     from agentcli import asset
-    from agentcli.compose.plan import UUSD, absolute
+    from agentcli.compose.plan import UUSD, absolute, refuse_other_price, refuse_own_files
     from agentcli.core.event import BudgetRaised
     from agentcli.ledger.folder import find_run
 
     folder = find_run(asset.state_home(), run)
     plan = folder.plan()
+    refuse_own_files(Path(plan.sandbox.workspace))
     if model:
+        refuse_other_price(plan, absolute(model))
         plan = replace(plan, model=absolute(model))
     money = options.parse_usd(usd)
     more: tuple[Input, ...] = ()
     if money is not None or steps is not None:
         more = (BudgetRaised(int(money * UUSD) if money else 0, steps or 0),)
-    if plan.agent.pattern == "chat":
-        options.need_terminal()
-        if as_json or stream_json:
-            raise UsageError("a chat goes on at a terminal, not in JSON")
-        from agentcli.compose.oneshot import OneShot
-        from agentcli.compose.session import make_model
-        from agentcli.shell.chat import chat_with
+    return plan, folder, more
 
-        return chat_with(OneShot(plan, folder, make_model(plan.model), more=more))
-    return drive(plan, folder, more, as_json=as_json, stream_json=stream_json)
+
+def go_on_talking(
+    plan: "Plan", folder: "RunFolder", more: tuple["Input", ...], *, machine: bool
+) -> int:
+    from agentcli.compose.oneshot import OneShot
+    from agentcli.compose.session import make_model
+    from agentcli.shell.chat import chat_with
+
+    if machine:
+        raise UsageError("a chat goes on at a terminal, not in JSON")
+    options.need_terminal()
+    return chat_with(OneShot(plan, folder, make_model(plan.model), more=more))
 
 
 class Interruption(AgentcliError):
@@ -163,7 +173,7 @@ def plan_of(
     from agentcli.compose.plan import make_plan
     from agentcli.config.profile import load_profile
     from agentcli.config.task import load_task, make_workspace
-    from agentcli.core.redact import known_secrets
+    from agentcli.core.redact import Redactor, known_secrets
     from agentcli.core.step import Agent
     from agentcli.ledger.folder import new_run
 
@@ -184,7 +194,9 @@ def plan_of(
             raise UsageError("--var goes with a task")
         text = read_prompt(prompt, task)
         who = load_profile(profile or "default")
-        plan = make_plan(who, Agent("react", text), here, over, title=first_line(text))
+        known = known_secrets(os.environ.items())
+        title = first_line(Redactor(b"", known).clean(text))  # whole secrets, before it is cut
+        plan = make_plan(who, Agent("react", text), here, over, title=title)
         folder = new_run(asset.state_home(), now)
     folder.keep_plan(plan, known_secrets(os.environ.items()))
     return plan, folder
@@ -296,7 +308,10 @@ def keep_answer(plan: "Plan", outcome: "Outcome", output: Path | None) -> "Outco
     try:
         path = output_of(plan, output)
         if path is not None and outcome.answer and outcome.status == "done":
-            write_beside(path, outcome.answer.rstrip("\n") + "\n")
+            text = outcome.answer.rstrip("\n") + "\n"
+            # What the user names is theirs, be it a pipe; in the workspace a tool may have set
+            # a trap.
+            path.write_text(text, encoding="utf-8") if output else put_in_place(path, text)
     except OSError as error:
         message = f"{path}: the answer cannot be written: {error.strerror}"
         return replace(outcome, status="failed", exit_code=LedgerError.exit_code, message=message)
@@ -314,12 +329,10 @@ def output_of(plan: "Plan", output: Path | None) -> Path | None:
     return path
 
 
-def write_beside(path: Path, text: str) -> None:
+def put_in_place(path: Path, text: str) -> None:
     """Write a file whole, in the place of whatever a tool may have put there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir():
-        raise IsADirectoryError(21, "is a folder", str(path))
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        file.write(text)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".agentcli-") as folder:
+        beside = Path(folder, path.name)
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)

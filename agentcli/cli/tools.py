@@ -1,5 +1,6 @@
 """`agentcli tools`: what the model may be offered, and one call by hand."""
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -100,6 +101,7 @@ def call(
     from agentcli.cli.run import drive
     from agentcli.compose.plan import Overrides, make_plan
     from agentcli.config.profile import load_profile
+    from agentcli.core.redact import known_secrets
     from agentcli.core.step import Agent, Call
     from agentcli.ledger.folder import new_run
 
@@ -110,7 +112,7 @@ def call(
     over = Overrides(backend=sandbox or None)
     plan = make_plan(load_profile(profile), one, here, over, title=f"tools call {name}")
     folder = new_run(asset.state_home(), datetime.datetime.now(datetime.UTC))
-    folder.keep_plan(plan)
+    folder.keep_plan(plan, known_secrets(os.environ.items()))
     return drive(plan, folder, as_json=False, stream_json=False)
 
 
@@ -121,6 +123,11 @@ def parse(text: str) -> dict[str, object]:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"the arguments are not JSON: {error}") from None
+    try:
+        text.encode()
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InputError("the arguments hold half a character: a lone surrogate") from None
     if not isinstance(value, dict):
         raise InputError(f"the arguments must be a JSON object, got {type(value).__name__}")
     return value

@@ -89,6 +89,8 @@ class Tally:
                 self.replies += 1
                 self.usage = added(self.usage, usage)
                 self.unpriced = self.unpriced or cost is None
+            case Failed(cost_uusd=None):
+                self.unpriced = True
             case ToolEnded():
                 self.calls += 1
             case Settled(step=step, status=status, at=at) if "/check." in step:

@@ -204,14 +204,37 @@ def sandbox_spec(profile: Profile, workspace: Path, backend: str | None) -> Sand
 
 def refuse_own_files(workspace: Path) -> None:
     """Refuse a workspace from which tools could reach the program's own profiles and ledgers."""
-    for folder in (asset.state_home(), asset.config_home()):
-        if folder.resolve().is_relative_to(workspace):
+    for folder in (asset.state_home().resolve(), asset.config_home().resolve()):
+        inside = workspace.is_relative_to(folder) and not is_copy(workspace)
+        if inside or folder.is_relative_to(workspace):
             raise ConfigError(
-                f"{workspace}: holds {folder}, which no tool may reach",
-                hint="Work in a folder below it: -C FOLDER",
+                f"{workspace}: {folder} is the program's own, which no tool may reach",
+                hint="Work in another folder: -C FOLDER",
             )
     if not str(workspace).isprintable():
         raise ConfigError(f"{str(workspace)!r}: a workspace's path must be plain UTF-8")
+
+
+def is_copy(workspace: Path) -> bool:
+    """Say whether this is the workspace that a run made for itself."""
+    return (
+        workspace.name == "workspace"
+        and (workspace.parent / "outputs").parent.exists()
+        and (workspace.parent.parent == (asset.state_home() / "runs").resolve())
+    )
+
+
+def refuse_other_price(plan: Plan, model: str) -> None:
+    """Refuse a model whose price the limits of the run were not made for."""
+    catalog = read_catalog()
+    if model.startswith(("scripted:", "recorded:")) or plan.limit_uusd is None:
+        return
+    known, info = plan.policy.model, catalog.find(model)
+    if info is None or known is None or info.prices != known.prices:
+        raise ConfigError(
+            f"model {model}: its price is not that of {plan.model}, by which the run is limited",
+            hint="Begin a new run with it.",
+        )
 
 
 def backends() -> list[str]:
@@ -229,9 +252,12 @@ def system_prompt(profile: Profile, spec: SandboxSpec) -> str:
     root = spec.workspace if spec.backend == "local" else "/workspace"
     access = "" if spec.writable else " You cannot change it."
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    where = "in a sandbox without a network"
+    if spec.backend == "local":
+        where = "on the user's machine itself"
     about = (
-        f"Tools run in a sandbox without a network. The user's folder is {root}; paths are "
-        f"relative to it.{access} The date is {today}."
+        f"Tools run {where}. The user's folder is {root}; paths are relative to it.{access} "
+        f"The date is {today}."
     )
     return f"{(profile.system or '').strip()}\n\n{about}".strip()
 

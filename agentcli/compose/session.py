@@ -26,7 +26,7 @@ from agentcli.core.redact import known_secrets
 from agentcli.core.state import RunState
 from agentcli.core.step import Pattern
 from agentcli.core.view import View
-from agentcli.errors import AgentcliError, UnavailableError
+from agentcli.errors import AgentcliError, LedgerDamagedError, UnavailableError
 from agentcli.ledger.file import FileJournal
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.read import read_ledger
@@ -78,19 +78,21 @@ class LazySandbox:
         self.spec = replace(plan.sandbox, outputs=str(folder.outputs))
         self.run = folder.id
         self.opening: asyncio.Task[Sandbox] | None = None
+        self.turn = asyncio.Lock()
         self.lost = 0  # how many a tool has brought down
 
     async def __call__(self) -> Sandbox:
-        if self.opening is None or (self.opening.done() and self.opening.exception() is not None):
-            self.warm()
-        assert self.opening is not None
-        sandbox = await asyncio.shield(self.opening)
-        if sandbox.gone and self.lost < LOST_AT_MOST:
-            self.lost += 1
-            await sandbox.close()
-            self.warm()
-            return await asyncio.shield(self.opening)
-        return sandbox
+        async with self.turn:  # calls at once must not open one each
+            if self.opening is None or (self.opening.done() and self.opening.exception()):
+                self.warm()
+            assert self.opening is not None
+            sandbox = await asyncio.shield(self.opening)
+            if sandbox.gone and self.lost < LOST_AT_MOST:
+                self.lost += 1
+                await sandbox.close()
+                self.warm()
+                sandbox = await asyncio.shield(self.opening)
+            return sandbox
 
     def warm(self) -> None:
         """Begin to open it; a failure shows on first use."""
@@ -128,6 +130,14 @@ def make_model(name: str) -> Model:
     from agentcli.model.claude import Claude
 
     return Claude()
+
+
+def warm_model(name: str) -> None:
+    """Load what a model needs, ahead of its first ask: the client takes seconds to import."""
+    if not name.startswith(("scripted:", "recorded:")):
+        from agentcli.model.claude import warm
+
+        warm()
 
 
 def recorded_replies(folder: RunFolder) -> list[Reply]:
@@ -179,7 +189,12 @@ class Session:
         self.rules = rules_of(self.plan)
         self.records = self.journal.records
         self.journal.records = []  # read once, when the run is taken up
-        self.state = fold_all(self.records)
+        try:
+            self.state = fold_all(self.records)
+        except (AssertionError, LookupError) as error:
+            self.journal.close()
+            message = f"{self.folder.ledger}: its records do not follow from each other: {error}"
+            raise LedgerDamagedError(message) from error
         self.sandbox = LazySandbox(self.plan, self.folder)
         self.approver = self.make_approver()
         self.acts = self.make_acts(vault)

@@ -16,7 +16,10 @@ from agentcli.document import Document, Source, did_you_mean, read_source
 from agentcli.errors import InputError, MissingFileError, UsageError
 
 Words = Annotated[str, Field(min_length=1)]
+# Lower case, so that no variable takes the place of one that the shell itself heeds.
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Plain = str | int | float | bool
+BRACED = re.compile(r"\$\{(\w+)\}")
 PLAIN_NAMES = re.compile(r"\$\{?(\w+)")
 PLACE = re.compile(r"\$\{(\w+)\}|\$\$")
 
@@ -59,7 +62,7 @@ class TaskFile(Document):
     goal: str = ""
     steps: tuple[Words, ...] = ()
     profile: Words = "default"
-    variables: dict[str, Variable] = {}
+    variables: dict[Name, Variable] = {}
     limits: Budget = Budget()
     workspace: Literal["here", "copy"] = "here"
     files: tuple[Words, ...] = ()
@@ -180,6 +183,13 @@ def substitute(source: Source, field: str, text: str, values: Mapping[str, str])
     return PLACE.sub(put, text)
 
 
+def refuse_unknown(source: Source, field: str, text: str, values: Mapping[str, str]) -> None:
+    for name in BRACED.findall(text):
+        if name not in values:
+            message = f"there is no variable `{name}`{did_you_mean(name, values)}"
+            raise source.error_at(field, message, error=InputError)
+
+
 def with_variables(command: str, values: Mapping[str, str]) -> str:
     """Return the command after assignments of the variables: a value is never code."""
     used = [name for name in values if name in PLAIN_NAMES.findall(command)]
@@ -194,6 +204,7 @@ def checks_of(source: Source, file: TaskFile, values: Mapping[str, str]) -> Chec
             case FileCheck(file=path):
                 files.append(substitute(source, f"checks.{i}.file", path, values))
             case CommandCheck(command=command):
+                refuse_unknown(source, f"checks.{i}.command", command, values)
                 commands.append(with_variables(command, values))
     pattern = file.answer.pattern or ""
     return Checks(file.answer.schema_, pattern, tuple(files), tuple(commands))

@@ -46,7 +46,7 @@ class RunFolder:
         """The workspace of a run that works on a copy."""
         return self.path / "workspace"
 
-    def keep_plan(self, plan: Plan, known: tuple[str, ...] = ()) -> None:
+    def keep_plan(self, plan: Plan, known: tuple[str, ...]) -> None:
         """Store what the run is given, without secrets. known: exact ones. Raises LedgerError."""
         vault = Vault(self.private, known)
         plain = map_strings(msgspec.to_builtins(plan), vault.clean_text)

@@ -16,6 +16,9 @@ from agentcli.errors import LedgerError
 CLEANED_FOR_GOOD = (ToolEnded, Failed, Checked)
 
 
+OWN_WORDS = {"kind", "id", "step", "failure", "ending", "question", "bound", "scope", "why", "stop"}
+
+
 class Vault:
     """The private folder of one run, 0700: a key, and each secret in a file of its mark's hash.
 
@@ -43,9 +46,8 @@ class Vault:
         """
         if isinstance(event, Decision):
             return event
-        if isinstance(event, CLEANED_FOR_GOOD):
-            return mapped(event, self.redactor.clean)
-        return mapped(event, self.clean_text)
+        change = self.redactor.clean if isinstance(event, CLEANED_FOR_GOOD) else self.clean_text
+        return mapped(event, change)
 
     def restore(self, event: Event) -> Event:
         """Return the event as it was before `clean`."""
@@ -90,8 +92,13 @@ def mapped(event: Event, change: Callable[[str], str]) -> Event:
             seen.append(new)
         return new
 
-    changed = map_strings(msgspec.to_builtins(event), noted)
-    return msgspec.convert(changed, Event) if seen else event
+    plain = msgspec.to_builtins(event)
+    changed = map_strings(plain, noted)
+    if not seen:
+        return event
+    # Words of our own, such as `transient`, are no secret, even if a variable holds the same.
+    own = {name: plain[name] for name in OWN_WORDS & plain.keys()}
+    return msgspec.convert({**changed, **own}, type(event))
 
 
 def write_private(path: Path, data: bytes, sync_file: Callable[[int], None] = os.fsync) -> None:
@@ -110,9 +117,19 @@ def write_private(path: Path, data: bytes, sync_file: Callable[[int], None] = os
         finally:
             os.close(file)
         os.replace(beside, path)
+        sync_folder(path.parent, sync_file)
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise LedgerError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def sync_folder(folder: Path, sync_file: Callable[[int], None] = os.fsync) -> None:
+    """Make the name of a new file as safe as its bytes."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        sync_file(file)
+    finally:
+        os.close(file)
 
 
 class Outputs:

@@ -123,7 +123,7 @@ class Channel:
 
     async def listen(self) -> None:
         """Give to each job what comes for it, until the worker is gone."""
-        reason, nonsense = "its worker ended", False
+        reason = "its worker ended"
         rest = b""
         try:
             while data := await self.read():
@@ -135,8 +135,8 @@ class Channel:
         except OSError as error:
             reason = str(error)
         except WorkerError as error:
-            reason, nonsense = f"its worker cannot be understood: {error}", True
-        await self.give_up(reason, nonsense=nonsense)
+            reason = f"its worker cannot be understood: {error}"
+        await self.give_up(reason)
 
     def take(self, line: bytes) -> None:
         """Read one line of the worker's; raises WorkerError when it makes no sense."""
@@ -175,7 +175,7 @@ class Channel:
         except Exception as error:  # whatever the listener raises is for who runs the job
             running.fail(error)
 
-    async def give_up(self, reason: str, *, nonsense: bool = False) -> None:
+    async def give_up(self, reason: str) -> None:
         """Stop the sandbox; what still runs in it is lost."""
         self.gone = self.gone or reason
         self.writer.close()
@@ -186,7 +186,8 @@ class Channel:
             self.ready.set_exception(error)
             self.ready.exception()  # may have been waited for in vain
         for running in self.running.values():
-            running.fail(error) if nonsense else running.settle(ending="lost")
+            # It was sent, so nobody can say that it did not happen.
+            running.settle(ending="lost")
 
     async def close(self) -> None:
         """Stop and remove everything, within a few seconds. Never raises."""

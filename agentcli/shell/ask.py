@@ -162,6 +162,7 @@ def edit(card: Card, keys: Keys) -> Choice | None:
         return None
     try:
         arguments = json.loads(text, object_pairs_hook=without_twins, parse_constant=refused)
+        json.dumps(arguments, ensure_ascii=False).encode()  # no half characters
     except (ValueError, RecursionError) as error:
         keys.say(f"not JSON: {error}\n")
         return None

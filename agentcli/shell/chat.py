@@ -7,11 +7,12 @@ import threading
 import time
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from typing import Literal
 
 from agentcli import __version__, asset
 from agentcli.compose.oneshot import OneShot
-from agentcli.compose.outcome import WHY_PARKED, Tally
-from agentcli.compose.session import Front, Session
+from agentcli.compose.outcome import EXIT_OF_PARKING, WHY_PARKED, Tally
+from agentcli.compose.session import Front, Session, warm_model
 from agentcli.config.limit import MOST_USD
 from agentcli.core.event import (
     BudgetRaised,
@@ -37,6 +38,7 @@ HELP = """\
 /help          this
 /cost          what it has cost so far
 /budget 5      let it cost up to 5 dollars in all
+/steps 100     let it ask the model up to 100 times in all
 /quit          leave; the conversation stays and can be resumed
 Enter sends; Ctrl+J or Alt+Enter makes a new line; Ctrl+C stops a step; Ctrl+D leaves.
 """
@@ -63,7 +65,7 @@ class Chat:
         self.transcript = Transcript(self.prompt, terminal.width, color)
         front = Front(self.publish, self.transcript.show, self.show_card)
         plan, folder, model = self.shot.plan, self.shot.folder, self.shot.model
-        threading.Thread(target=getattr(model, "warm", lambda: None), daemon=True).start()
+        threading.Thread(target=warm_model, args=(plan.model,), daemon=True).start()
         async with Session(plan, folder, front, model) as self.session:
             self.greet()
             for rec in self.session.records:
@@ -75,7 +77,7 @@ class Chat:
             await self.talk()
             await self.prompt.flush()
         print(f"ledger: {folder.ledger}\nresume: agentcli resume {folder.id}")
-        return 0
+        return EXIT_OF_PARKING[self.tally.parked.why] if self.tally.parked else 0
 
     async def talk(self) -> None:
         """Run the prompt and the run side by side until the person leaves."""
@@ -100,7 +102,7 @@ class Chat:
 
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.leave)
+            loop.add_signal_handler(number, self.leave, "terminated")
 
     async def keep_running(self) -> None:
         session = self.session
@@ -112,7 +114,8 @@ class Chat:
             parked = self.tally.parked
             if state.phase == "ended" or parked is None or parked.why in ("left", "terminated"):
                 return
-            self.say(f"{WHY_PARKED.get(parked.why, 'It waits.')} More: /budget 5")
+            more = "/steps 200" if parked.why == "steps" else "/budget 5"
+            self.say(f"{WHY_PARKED.get(parked.why, 'It waits.')} More: {more}")
 
     async def draw(self) -> None:
         while True:
@@ -146,12 +149,14 @@ class Chat:
                 self.say(self.cost())
             case "/budget":
                 self.raise_budget(rest.strip())
+            case "/steps":
+                self.raise_steps(rest.strip())
             case "/quit" | "/exit":
                 self.leave()
             case _:
                 from agentcli.document import did_you_mean
 
-                known = ("/help", "/cost", "/budget", "/quit")
+                known = ("/help", "/cost", "/budget", "/steps", "/quit")
                 self.say(f"there is no command {name}{did_you_mean(name, known)}")
 
     def raise_budget(self, text: str) -> None:
@@ -166,7 +171,19 @@ class Chat:
             return
         self.tally.parked = None
         self.session.inbox.put(fact)
+        most = self.tally.limit_uusd
+        if most is None or usd * 1_000_000 <= most:
+            self.say("The limit is higher already.")
+            return
         self.say(f"It may cost up to ${usd} in all.")
+
+    def raise_steps(self, text: str) -> None:
+        if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) <= 1_000_000):
+            self.say("/steps wants a whole number, such as /steps 100")
+            return
+        self.tally.parked = None
+        self.session.inbox.put(BudgetRaised(limit_steps=int(text)))
+        self.say(f"It may ask the model up to {text} times in all.")
 
     def on_interrupt(self) -> None:
         now = time.monotonic()
@@ -178,10 +195,10 @@ class Chat:
             self.say("Ctrl+C again, or Ctrl+D, leaves.")
         self.interrupted_at = now
 
-    def leave(self) -> None:
+    def leave(self, why: Literal["left", "terminated"] = "left") -> None:
         if not self.leaving:
             self.leaving = True
-            self.session.inbox.put(Paused("left"))
+            self.session.inbox.put(Paused(why))
             self.prompt.leave()
 
     async def show_card(self, question: Question) -> Answer:

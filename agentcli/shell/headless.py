@@ -62,7 +62,8 @@ class Progress:
             case Started(act=RunTool(call=call)):
                 self.say(f"· {call_line(call)}")
             case Judged(step=step, verdict=Deny(reason=reason)):
-                self.say(f"✗ {call_line(self.calls[step])}: {reason}")
+                known = self.calls.get(step)
+                self.say(f"✗ {call_line(known) if known else step}: {reason}")
             case Settled(step=step, status=status) if step in self.calls and status != "done":
                 self.say(f"✗ {self.calls[step].tool}: {status}")
             case Failed(message=message, failure=failure) if failure == "transient":

@@ -36,7 +36,9 @@ def card_of(question: Question) -> Card:
     where = "in the sandbox, without a network" if facts.offline else "with this machine's network"
     if not facts.sandboxed:
         where = "on this machine itself, as you, with its network"
-    undo = "can be undone" if question.tier == "reversible" else "cannot be undone"
+    undo = "cannot be undone"
+    if question.tier == "reversible":
+        undo = "the state before it is kept"
     is_past = question.kind == "did_it_happen"
     title = "Did this happen? It was cut off while it ran." if is_past else "May this run?"
     return Card(

@@ -198,7 +198,7 @@ class Transcript:
         mark = self.paint("✓", "green") if good else self.paint("✗", "red")
         notes = [
             f"{took_s:.1f} s" if took_s >= 0.1 else "",
-            "undo kept" if step in self.undoable else "",
+            "state before kept" if step in self.undoable else "",
         ]
         about = self.paint(" · ".join(filter(None, notes)), "dim")
         self.print(f"{mark} {self.call(step)}  {about}".rstrip())
@@ -229,7 +229,8 @@ class Transcript:
             self.running[step].text = text
 
     def call(self, step: StepId) -> str:
-        return visible(call_line(self.calls[step], max(20, self.width() - 24)))
+        call = self.calls.get(step)  # None where one begins to look in the middle of a call
+        return visible(call_line(call, max(20, self.width() - 24))) if call else "a call"
 
     def say_for_user(self, text: str) -> None:
         lines = visible(text).strip().split("\n")

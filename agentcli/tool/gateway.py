@@ -72,7 +72,7 @@ class Gateway:
         if isinstance(tool.manifest.compensate, Restore):
             snapshot = await asyncio.to_thread(self.snapshots.take)
             facts = replace(facts, snapshot=snapshot, restorable=bool(snapshot))
-        if tool.manifest.preview:
+        if tool.manifest.preview and tool.manifest.tier == "reversible" and facts.sandboxed:
             facts = replace(facts, preview=await self.preview(sandbox, tool, call))
         return facts
 
@@ -81,8 +81,10 @@ class Gateway:
         job = job_of(tool, call.args)
         env = {**job.env, "AGENTCLI_PREVIEW": "1"}
         end = await sandbox.run(replace(job, env=env, timeout_ms=PREVIEW_MS), ignore)
-        text, _ = script_result(tool.manifest.name, end)
-        return clipped(visible(text), PREVIEW_CHARS, "")
+        if end.ending == "cancelled":
+            raise asyncio.CancelledError
+        text = script_result(tool.manifest.name, end)[0] if end.ending == "exit" else ""
+        return clipped(self.clean(visible(text)), PREVIEW_CHARS, "")
 
     async def run(self, start: Started, run: RunTool, show: Show) -> ToolEnded | Failed:
         tool = self.tools.get(run.call.tool)
@@ -93,7 +95,9 @@ class Gateway:
         job = replace(job, env={**job.env, "AGENTCLI_IDEMPOTENCY_KEY": start.key})
         try:
             sandbox = await self.open_sandbox()
-            end = await sandbox.run(job, lambda data: show(OutputChunk(start.id, decoded(data))))
+            end = await sandbox.run(
+                job, lambda data: show(OutputChunk(start.id, self.clean(decoded(data))))
+            )
         except UnavailableError as error:
             return Failed(start.id, "unavailable", with_hint(error))
         return self.ended(start, run, tool, end)
@@ -174,7 +178,7 @@ def script_result(name: str, end: JobEnd) -> tuple[str, bool]:
             return answer["text"] or "(no output)", False
         if isinstance(answer.get("error"), str):
             return answer["error"], True
-    said = clipped(decoded(end.output), 2000, "").strip()
+    said = decoded(end.output).strip()
     return f"The tool {name} is broken: it ended with {end.exit} and no result.\n{said}", True
 
 

@@ -35,6 +35,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 class Stamp(msgspec.Struct, frozen=True):
     size: int
     mtime_ns: int
+    ctime_ns: int  # a program can set the other back
     inode: int
 
 
@@ -112,7 +113,7 @@ class Snapshots:
 
     def content(self, path: str, info: os.stat_result, now: int, fresh: list[Path]) -> str | None:
         """Return the hash of a file that is kept now, None if it has gone."""
-        stamp = Stamp(info.st_size, info.st_mtime_ns, info.st_ino)
+        stamp = Stamp(info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino)
         known = self.seen.get(path)
         if known is not None and known[0] == stamp and self.path_of(known[1]).exists():
             return known[1]
@@ -123,7 +124,7 @@ class Snapshots:
         except OSError as error:
             raise TooBigError(path) from error
         digest = self.put(data, fresh)
-        if info.st_mtime_ns < now - TICK_NS:
+        if max(info.st_mtime_ns, info.st_ctime_ns) < now - TICK_NS:
             self.seen[path] = (stamp, digest)
         return digest
 
@@ -156,9 +157,9 @@ def make_safe(fresh: list[Path]) -> None:
     if len(fresh) > SYNC_EACH_AT_MOST:
         os.sync()
         return
-    for path in fresh:
+    for path in [*fresh, *{path.parent for path in fresh}]:
         file = os.open(path, os.O_RDONLY)
         try:
-            os.fdatasync(file)
+            os.fsync(file)
         finally:
             os.close(file)

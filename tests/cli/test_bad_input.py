@@ -203,6 +203,9 @@ def test_a_workspace_that_holds_the_program_s_own_files_is_refused(program: Prog
     ended = program.run("run", "--prompt", "x", "--model", program.script(OK), "-C", above)
     assert ended.returncode == 78
     assert "no tool may reach" in ended.stderr
+    (program.home / "runs").mkdir()
+    words = ("--model", program.script(OK), "-C", str(program.home / "runs"))
+    assert program.run("run", "--prompt", "x", *words).returncode == 78
 
 
 def test_a_run_folder_that_is_odd_does_not_hide_the_others(program: Program) -> None:

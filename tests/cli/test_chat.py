@@ -174,6 +174,9 @@ def test_a_terminated_chat_is_kept_whole(program: Program) -> None:
         person.sees(r"Hello\.")
         os.kill(person.child.pid, signal.SIGTERM)
         person.sees("resume: agentcli resume")
+        person.child.expect(pexpect.EOF)
+        person.child.close()
+        assert person.child.exitstatus == 143
     with talking(program, "resume", "last") as person:
         person.sees(r"Hello\.")
         person.types("Again\r")

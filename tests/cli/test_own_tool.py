@@ -81,6 +81,14 @@ def test_a_tool_that_cannot_be_undone_never_runs_unasked(program: Program, tier:
     assert not (program.folder / "ran").exists()
 
 
+@pytest.mark.parametrize("tier", ["irreversible", "privileged"])
+def test_nothing_of_a_call_that_must_not_run_is_run_to_show_it(program: Program, tier: str) -> None:
+    script = "open('shown', 'w'); print('{\"text\": \"x\"}')"
+    words = add_tool(program, script, tier=tier, preview=True)
+    program.play(call("own", n=1), {"text": "ok"}, words=words)
+    assert not (program.folder / "shown").exists()
+
+
 def test_a_wrong_manifest_names_the_place(program: Program) -> None:
     words = add_tool(program, GOOD, teir="read_only")
     ended = program.run("run", "--prompt", "x", "--model", program.script({"text": "a"}), *words)

@@ -15,6 +15,8 @@ from agentcli.core.event import (
     Outcome,
     Parked,
     Paused,
+    Prepared,
+    Recorded,
     Settled,
     Started,
     UserSaid,
@@ -99,6 +101,50 @@ def test_a_yes_for_the_session_never_covers_an_irreversible_call() -> None:
     world.person = lambda step, act: Answered(step, act.question, act.bound, True, scope="session")
     drive(world)
     assert len(world.asked) == 2
+
+
+def test_a_grant_for_the_session_is_gone_in_the_next_process() -> None:
+    script: Script = (
+        ("", (Call("shell", {"c": "1"}),)),
+        ("", (Call("shell", {"c": "2"}),)),
+        ("ok", ()),
+    )
+    world, rules, lines = World(script), make_rules(reversible="ask"), list[bytes]()
+    world.person = lambda step, act: Answered(step, act.question, act.bound, True, scope="session")
+    journal = FakeJournal(lines, world.now_us, 11)
+    world.go(rules, make_start(), journal, [])
+    assert len(world.asked) == 1
+    journal = FakeJournal(lines, world.now_us)
+    world.go(rules, make_start(), journal, journal.records)
+    assert world.events[-1:] == [Ended("done")]
+    assert len(world.asked) > 1
+    assert verify(rules, read_all(lines)) is None
+
+
+def test_a_start_without_its_judgement_is_no_ledger_of_ours() -> None:
+    world = World(PAY)
+    drive(world)
+    forged = [event for event in world.events if not isinstance(event, Answered)]
+    records = [Recorded(i, 1, i, event) for i, event in enumerate(forged, 1)]
+    with pytest.raises(AssertionError, match="without its judgement"):
+        fold_all(records)
+
+
+def test_a_call_that_waited_is_looked_at_afresh_when_the_run_goes_on() -> None:
+    """What it was judged on, and what a person was shown, may be old by then."""
+    world, lines = World(PAY), list[bytes]()
+    world.person = lambda step, act: Answered(step, act.question, act.bound, True)
+    world.go(make_rules(), make_start(attended=False), FakeJournal(lines, world.now_us), [])
+    cut = next(i for i, rec in enumerate(read_all(lines), 1) if isinstance(rec.event, Answered))
+    del lines[cut:]
+    world = World(PAY)
+    journal = FakeJournal(lines, world.now_us)
+    world.go(make_rules(), make_start(), journal, journal.records)
+    assert len(world.asked) == 1
+    assert world.events[-1:] == [Ended("done")]
+    prepared = [event for event in world.events if isinstance(event, Prepared)]
+    assert len(prepared) == 2
+    assert verify(make_rules(), read_all(lines)) is None
 
 
 def test_a_privileged_call_is_denied_and_nobody_is_asked() -> None:

@@ -1,4 +1,5 @@
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,16 @@ def test_the_old_content_is_kept_even_of_a_change_within_one_tick(snapshots: Sna
     assert snapshots.take() != first
     contents = {p.read_bytes() for p in snapshots.store.rglob("*") if p.is_file()}
     assert {b"one", b"eno", b"two"} <= contents
+
+
+def test_a_clock_that_was_set_back_hides_no_change(snapshots: Snapshots) -> None:
+    path = snapshots.workspace / "a.txt"
+    os.utime(path, ns=(10**18, 10**18))
+    time.sleep(0.05)
+    first = snapshots.take()
+    path.write_text("eno")
+    os.utime(path, ns=(10**18, 10**18))
+    assert snapshots.take() != first
 
 
 def test_a_workspace_that_is_too_big_has_no_handle(
