@@ -100,9 +100,13 @@ def runs_folder(state: Path) -> Path:
 
 
 def new_run(state: Path, now: datetime.datetime) -> RunFolder:
-    """Make the folder of a new run. Raises LedgerError."""
-    chance = "".join(secrets.choice(ALPHABET) for _ in range(4))
-    path = runs_folder(state) / f"{now:%Y%m%d-%H%M%S}-{chance}"
+    """Make the folder of a new run, whose id sorts by time to the millisecond.
+
+    Raises LedgerError.
+    """
+    chance = "".join(secrets.choice(ALPHABET) for _ in range(3))
+    milliseconds = f"{now.microsecond // 1000:03d}"
+    path = runs_folder(state) / f"{now:%Y%m%d-%H%M%S}-{milliseconds}{chance}"
     try:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.mkdir(mode=0o700, parents=True)

@@ -1,0 +1,39 @@
+import datetime
+from pathlib import Path
+
+import pytest
+
+from agentcli.errors import InputError, MissingFileError
+from agentcli.ledger.folder import RunFolder, all_runs, find_run, new_run
+
+BEGIN = datetime.datetime(2026, 11, 23, 12, 0, tzinfo=datetime.UTC)
+
+
+def make_runs(state: Path, count: int) -> list[RunFolder]:
+    runs = [new_run(state, BEGIN + datetime.timedelta(milliseconds=2 * i)) for i in range(count)]
+    for run in runs:
+        run.ledger.touch()
+    return runs
+
+
+def test_runs_of_one_second_are_listed_in_the_order_they_began(tmp_path: Path) -> None:
+    runs = make_runs(tmp_path, 30)
+    assert list(all_runs(tmp_path)) == runs[::-1]
+    assert find_run(tmp_path, "last") == runs[-1]
+
+
+def test_a_run_is_found_by_its_id_a_unique_part_or_its_path(tmp_path: Path) -> None:
+    runs = make_runs(tmp_path, 3)
+    for wanted in (runs[1].id, runs[1].id[-6:], str(runs[1].path), str(runs[1].ledger)):
+        assert find_run(tmp_path, wanted) == runs[1]
+    with pytest.raises(InputError, match="3 runs are named so"):
+        find_run(tmp_path, "20261123")
+    with pytest.raises(MissingFileError, match="no such run"):
+        find_run(tmp_path, "2025")
+    with pytest.raises(InputError, match="which run"):
+        find_run(tmp_path, "")
+
+
+def test_a_run_s_folder_is_for_its_owner_only(tmp_path: Path) -> None:
+    run = new_run(tmp_path / "state", BEGIN)
+    assert run.path.stat().st_mode & 0o777 == 0o700
