@@ -217,11 +217,8 @@ def refuse_own_files(workspace: Path) -> None:
 
 def is_copy(workspace: Path) -> bool:
     """Say whether this is the workspace that a run made for itself."""
-    return (
-        workspace.name == "workspace"
-        and (workspace.parent / "outputs").parent.exists()
-        and (workspace.parent.parent == (asset.state_home() / "runs").resolve())
-    )
+    runs = (asset.state_home() / "runs").resolve()
+    return workspace.name == "workspace" and workspace.parent.parent == runs
 
 
 def refuse_other_price(plan: Plan, model: str) -> None:

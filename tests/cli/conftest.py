@@ -52,6 +52,17 @@ class Program:
         assert "Traceback" not in out + err, out + err
         return subprocess.CompletedProcess(words, ended.returncode, out, err)
 
+    def start(self, *words: str) -> "subprocess.Popen[bytes]":
+        """Start agentcli and return it while it runs, without a terminal."""
+        return subprocess.Popen(
+            self.argv(*words),
+            cwd=self.folder,
+            env=self.env(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
     def script(self, *turns: dict[str, Any], after: dict[str, Any] | None = None) -> str:
         """Write a script and return what --model is to be."""
         path = self.folder.parent / f"script-{len(list(self.folder.parent.iterdir()))}.yaml"

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import time
 
 import pytest
@@ -49,14 +48,7 @@ def test_a_run_killed_in_mid_tool_leaves_no_container_resumes_and_verifies(
 ) -> None:
     slow = call("shell", command="echo begun >> log; sleep 30; echo ended >> log")
     model = program.script(slow, {"expect": "not known", "text": "Went on."})
-    argv = program.argv("run", "--prompt", "Go.", "--model", model, *words)
-    with subprocess.Popen(
-        argv,
-        cwd=program.folder,
-        env=program.env(),
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    ) as running:
+    with program.start("run", "--prompt", "Go.", "--model", model, *words) as running:
         wait_for(program.folder / "log")
         os.kill(running.pid, signal.SIGKILL)
     run = next((program.home / "runs").iterdir()).name

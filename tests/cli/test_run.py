@@ -1,7 +1,6 @@
 import json
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -171,14 +170,7 @@ def test_a_stopped_run_resumes_and_verifies(program: Program, number: int, code:
     words = ("run", "--prompt", "Go.", "--model", model, "--sandbox", SANDBOX, "--json")
     if SANDBOX == "local":
         pytest.skip("on the bare host a shell call would ask first")
-    with subprocess.Popen(
-        program.argv(*words),
-        cwd=program.folder,
-        env=program.env(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as running:
+    with program.start(*words) as running:
         wait_for(program.folder / "log")
         os.kill(running.pid, number)
         running.communicate(timeout=20)
@@ -192,15 +184,8 @@ def test_a_stopped_run_resumes_and_verifies(program: Program, number: int, code:
 
 def test_a_second_ctrl_c_ends_it_at_once_and_it_still_resumes(program: Program) -> None:
     model = program.script({"text": "late", "delay_ms": 60_000})
-    words = program.argv("run", "--prompt", "x", "--model", model, "--sandbox", SANDBOX)
-    with subprocess.Popen(
-        words,
-        cwd=program.folder,
-        env=program.env(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as running:
+    words = ("run", "--prompt", "x", "--model", model, "--sandbox", SANDBOX)
+    with program.start(*words) as running:
         time.sleep(1.5)
         for _ in range(2):
             running.send_signal(signal.SIGINT)
@@ -224,15 +209,8 @@ def test_the_time_limit_parks_the_run(program: Program) -> None:
 
 
 def test_a_closed_stdout_ends_quietly(program: Program) -> None:
-    words = program.argv("run", "--prompt", "Hi", "--stream-json", "--model", program.script(DONE))
-    with subprocess.Popen(
-        words,
-        cwd=program.folder,
-        env=program.env(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as running:
+    words = ("run", "--prompt", "Hi", "--stream-json", "--model", program.script(DONE))
+    with program.start(*words) as running:
         assert running.stdout
         running.stdout.close()
         assert running.stderr
