@@ -100,6 +100,14 @@ class Tally:
             case Parked() as parked:
                 self.parked = parked
 
+    @property
+    def cost(self) -> str:
+        """What it has cost, in words: a reply that was cut off has a price nobody knows."""
+        dollars = f"${self.spent_uusd / 1e6:.4f}"
+        if not self.unpriced:
+            return dollars
+        return f"at least {dollars}" if self.spent_uusd else "cost unknown"
+
 
 def added(one: Usage, other: Usage) -> Usage:
     fields = (getattr(one, name) + getattr(other, name) for name in Usage.__struct_fields__)

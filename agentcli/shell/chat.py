@@ -227,5 +227,4 @@ class Chat:
     def cost(self) -> str:
         most = self.tally.limit_uusd
         limit = "" if most is None else f" of ${most / 1e6:.2f}"
-        spent = "cost unknown" if self.tally.unpriced else f"${self.tally.spent_uusd / 1e6:.4f}"
-        return f"{spent}{limit}"
+        return f"{self.tally.cost}{limit}"

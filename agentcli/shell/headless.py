@@ -90,11 +90,13 @@ def in_brief(text: str) -> str:
 def last_lines(outcome: Outcome, ledger: str) -> list[str]:
     """Return what every run ends with: why, what it cost, where it is and how it goes on."""
     usage = outcome.tally.usage
-    cost = "cost unknown" if outcome.cost_uusd is None else f"${outcome.cost_uusd / 1e6:.4f}"
     tokens = usage.prompt_tokens + usage.output_tokens
     turns = "1 turn" if outcome.tally.replies == 1 else f"{outcome.tally.replies} turns"
     lines = [outcome.message, outcome.hint] if outcome.message else []
-    lines += [f"{outcome.status} · {turns} · {tokens:,} tokens · {cost}", f"ledger: {ledger}"]
+    lines += [
+        f"{outcome.status} · {turns} · {tokens:,} tokens · {outcome.tally.cost}",
+        f"ledger: {ledger}",
+    ]
     if outcome.status == "parked":
         lines.append(f"resume: agentcli resume {outcome.run}")
     return [line for line in lines if line]
