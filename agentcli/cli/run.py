@@ -254,7 +254,12 @@ def drive(
     output_of(plan, output)  # a wrong one is found before anything is spent
     shot = OneShot(plan, folder, make_model(plan.model), more=more)
     structured = plan.agent.checks.answer_schema is not None
-    if as_json or stream_json:
+    machine = as_json or stream_json
+    if plan.policy.offered and plan.sandbox.backend != "docker" and not machine:
+        headless.Progress(sys.stderr).say(
+            f"tools run {headless.where_tools_run(plan.sandbox.backend)}"
+        )
+    if machine:
         out = headless.reserve_stdout()
         if stream_json:
             shot = replace(shot, front=headless.StreamJson(out).front)
@@ -276,7 +281,7 @@ def drive(
         headless.answer_to(sys.stdout, outcome.answer)
         for line in headless.last_lines(outcome, str(folder.ledger)):
             headless.Progress(sys.stderr).say(line)
-    if not (as_json or stream_json):
+    if not machine:
         kept = keep_answer(plan, outcome, output)
         if kept is not outcome:
             headless.Progress(sys.stderr).say(kept.message)

@@ -28,6 +28,7 @@ from agentcli.core.question import Answer, Question
 from agentcli.core.step import ROOT, StepId
 from agentcli.core.visible import visible
 from agentcli.shell import terminal
+from agentcli.shell.headless import where_tools_run
 from agentcli.shell.player import FRAME_S
 from agentcli.shell.prompt import Prompt
 from agentcli.shell.transcript import Transcript
@@ -72,6 +73,7 @@ class Chat:
                 self.note(rec)
             for rec in self.session.records[-SHOWN_AGAIN:]:
                 self.transcript.publish(rec)
+            await self.prompt.flush()
             if plan.policy.offered:
                 self.session.sandbox.warm()
             await self.talk()
@@ -210,10 +212,10 @@ class Chat:
 
     def greet(self) -> None:
         plan, spec = self.shot.plan, self.shot.plan.sandbox
-        where = "on this machine itself" if spec.backend == "local" else f"in {spec.backend}"
+        where = where_tools_run(spec.backend)
         self.say(
             f"agentcli {__version__} · {plan.profile} · {plan.model}\n"
-            f"Tools run {where}; they see {spec.workspace}. /help says more.\n"
+            f"Tools run {where}. They see {spec.workspace}. /help says more.\n"
         )
 
     def say(self, text: str) -> None:

@@ -75,6 +75,17 @@ class Progress:
         print(visible(line).replace("\n", " "), file=self.err, flush=True)
 
 
+def where_tools_run(backend: str) -> str:
+    """Return in words what holds the tools; what is weaker than a container says so."""
+    match backend:
+        case "local":
+            return "on this machine itself, as you"
+        case "bubblewrap":
+            return "in bubblewrap, which bounds less than a Docker container"
+        case _:
+            return f"in {backend}"
+
+
 def call_line(call: Call, width: int = 100) -> str:
     """Return a call in one line, clipped: its tool and what it is about."""
     text = " ".join([call.tool, *(in_brief(str(value)) for value in call.args.values())])

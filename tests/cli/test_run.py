@@ -12,9 +12,12 @@ DONE = {"text": "All done."}
 
 
 def test_the_answer_alone_is_on_stdout_and_the_last_lines_name_the_ledger(program: Program) -> None:
-    ended = program.run("run", "--prompt", "Hi", "--model", program.script(DONE))
+    words = ("--model", program.script(DONE), "--sandbox", SANDBOX)
+    ended = program.run("run", "--prompt", "Hi", *words)
     assert (ended.returncode, ended.stdout) == (0, "All done.\n")
     assert "done · 1 turn" in ended.stderr
+    if SANDBOX == "bubblewrap":
+        assert "tools run in bubblewrap, which bounds less" in ended.stderr
     assert "ledger: " in ended.stderr
 
 
