@@ -23,6 +23,7 @@ from agentcli.core.plan import Plan, StoredTool
 from agentcli.core.policy import Rules
 from agentcli.core.question import Answer, Question
 from agentcli.core.redact import known_secrets
+from agentcli.core.sandbox import SandboxSpec
 from agentcli.core.state import RunState
 from agentcli.core.step import Pattern
 from agentcli.core.view import View
@@ -109,7 +110,7 @@ class LazySandbox:
         await sandbox.close()
 
 
-async def open_sandbox(spec: Any, run: str) -> Sandbox:
+async def open_sandbox(spec: SandboxSpec, run: str) -> Sandbox:
     """Open the backend whose file is named so. Raises UnavailableError."""
     backend = importlib.import_module(f"agentcli.sandbox.{spec.backend}")
     sandbox: Sandbox = await backend.open_sandbox(spec, run)
