@@ -6,24 +6,13 @@ from agentcli.core.message import Delta, ModelError, Reply, Request, Turn
 
 
 class Recorded:
-    """Gives the request with i turns in its history the i-th recorded reply.
+    """Gives the request with i turns in its history the i-th recorded reply."""
 
-    A recorded failure is met once, on the way to the reply after it.
-    """
-
-    def __init__(self, replies: Sequence[Reply | ModelError]) -> None:
-        self._failures: dict[int, list[ModelError]] = {}
-        self._replies: list[Reply] = []
-        for reply in replies:
-            if isinstance(reply, ModelError):
-                self._failures.setdefault(len(self._replies), []).append(reply)
-            else:
-                self._replies.append(reply)
+    def __init__(self, replies: Sequence[Reply]) -> None:
+        self._replies = replies
 
     async def reply(self, request: Request, show: Callable[[Delta], None]) -> Reply:
         place = sum(isinstance(message, Turn) for message in request.messages)
-        if failures := self._failures.get(place):
-            raise failures.pop(0)
         if place >= len(self._replies):
             raise ModelError("config", "the recording has no reply for this point")
         reply = self._replies[place]

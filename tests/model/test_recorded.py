@@ -34,11 +34,3 @@ def test_past_its_end_there_is_no_reply() -> None:
     with pytest.raises(ModelError, match="the recording has no reply for this point") as caught:
         ask(Recorded([FIRST]), Said("Hi."), SEEN)
     assert caught.value.failure == "config"
-
-
-def test_a_recorded_failure_is_met_once_on_the_way() -> None:
-    model = Recorded([FIRST, ModelError("transient", "overloaded"), LAST])
-    assert ask(model, Said("Hi."))[0] == FIRST
-    with pytest.raises(ModelError, match="overloaded"):
-        ask(model, Said("Hi."), SEEN)
-    assert ask(model, Said("Hi."), SEEN)[0] == LAST
