@@ -189,13 +189,22 @@ def test_a_second_ctrl_c_ends_it_at_once_and_it_still_resumes(program: Program) 
     model = program.script({"text": "late", "delay_ms": 60_000})
     words = ("run", "--prompt", "x", "--model", model, "--sandbox", SANDBOX)
     with program.start(*words) as running:
-        time.sleep(1.5)
+        wait_for_text(program.home, '"kind":"ask_model"')
         for _ in range(2):
             running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=20)
     assert running.returncode == 130
     assert b"Traceback" not in err
     assert program.run("replay", "last", "--verify").returncode == 0
+
+
+def wait_for_text(home: Path, text: str) -> None:
+    """Wait until the one ledger below a home holds the text."""
+    for _ in range(400):
+        if any(text in path.read_text() for path in home.glob("runs/*/ledger.jsonl")):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"no ledger with {text}")
 
 
 def wait_for(path: Path) -> None:
