@@ -123,7 +123,7 @@ def test_what_is_right_is_read(tmp_path: Path) -> None:
         ("a: [b", "is not YAML: while parsing a flow sequence"),
         ("a: *b", "1:4: is not YAML: found undefined alias"),
         ("a: &a [*a]", "1:4: is nested more than 64 deep"),
-        ("[" * 500_000, "1:1: must be a mapping at the top"),
+        ("[" * 100, "1:1: must be a mapping at the top"),
         ("{a: " * 200_000, "is nested more than 64 deep"),
         ("a: \x07", r"1:4: must be text, got '\x07'"),
         (b"a: b\nc: \xff", "2: must be UTF-8 text, got the byte 0xff"),
@@ -136,6 +136,12 @@ def test_each_fault_is_told_with_its_place_and_its_cure(
     tmp_path: Path, written: str | bytes, message: str
 ) -> None:
     assert message in said(tmp_path, written)
+
+
+def test_endless_nesting_is_refused_by_us_or_by_the_parser_below(tmp_path: Path) -> None:
+    deep = said(tmp_path, "[" * 500_000)
+    # Newer YAML parsers look ahead and have a limit of their own.
+    assert "must be a mapping at the top" in deep or "exceeded maximum nesting depth" in deep
 
 
 def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
