@@ -40,23 +40,27 @@ def platform_folder(kind: str) -> str:
     return platformdirs.user_data_dir("agentcli", appauthor=False)
 
 
-def folders(kind: str) -> Iterator[Path]:
-    """Yield where files of a kind (`profiles`, `tasks`) are looked for, the user's own first."""
-    for folder in (config_home() / kind, shipped("configs", kind)):
+def folders(kind: str, project: Path | None = None) -> Iterator[Path]:
+    """Yield where files of a kind (`profiles`, `tasks`) are looked for, the nearest first.
+
+    project: a project's own folder of such files, once it is trusted.
+    """
+    own = [] if project is None else [project / kind]
+    for folder in (*own, config_home() / kind, shipped("configs", kind)):
         if folder.is_dir():
             yield folder
 
 
-def named_files(kind: str) -> dict[str, Path]:
-    """Return the YAML files of a kind by name; the user's own take the place of shipped ones."""
+def named_files(kind: str, project: Path | None = None) -> dict[str, Path]:
+    """Return the YAML files of a kind by name; the nearest takes the place of the others."""
     found: dict[str, Path] = {}
-    for folder in folders(kind):
+    for folder in folders(kind, project):
         for path in sorted(folder.glob("*.yaml")):
             found.setdefault(path.stem, path)
     return found
 
 
-def tool_folders() -> list[Path]:
-    """Return the folders of manifests: the shipped ones and the user's own."""
-    own = config_home() / "tools"
-    return [shipped("tools"), *([own] if own.is_dir() else [])]
+def tool_folders(project: Path | None = None) -> list[Path]:
+    """Return the folders of manifests: the shipped ones, the user's own and a project's."""
+    own = [config_home() / "tools", *([] if project is None else [project / "tools"])]
+    return [shipped("tools"), *(folder for folder in own if folder.is_dir())]

@@ -3,7 +3,7 @@
 import typer
 
 from agentcli import version_line
-from agentcli.cli import chat, replay, run, runs, sandbox, tools
+from agentcli.cli import chat, config, init, profile, replay, run, runs, sandbox, tools, trust
 
 app = typer.Typer(
     name="agentcli",
@@ -18,7 +18,11 @@ app.command("chat")(chat.chat)
 app.command("run")(run.run)
 app.command("resume")(run.resume)
 app.command("replay")(replay.replay)
+app.command("init")(init.init)
 app.add_typer(runs.app, name="runs")
+app.add_typer(profile.app, name="profile")
+app.add_typer(config.app, name="config")
+app.add_typer(trust.app, name="trust")
 app.add_typer(tools.app, name="tools")
 app.add_typer(sandbox.app, name="sandbox")
 

@@ -6,7 +6,7 @@ from agentcli.cli import options
 
 
 def chat(
-    profile: options.PROFILE = "default",
+    profile: options.PROFILE = "",
     model: options.MODEL = "",
     workspace: options.WORKSPACE = None,
     sandbox: options.SANDBOX = "",
@@ -24,7 +24,7 @@ def chat(
     from agentcli.compose.oneshot import OneShot
     from agentcli.compose.plan import Overrides, make_plan
     from agentcli.compose.session import make_model
-    from agentcli.config.profile import load_profile
+    from agentcli.config.settings import load_config
     from agentcli.core.redact import known_secrets
     from agentcli.core.step import Agent
     from agentcli.ledger.folder import new_run
@@ -32,7 +32,9 @@ def chat(
     options.need_terminal()
     over = Overrides(model or None, sandbox or None, options.parse_usd(usd), steps)
     here = options.workspace_of(workspace)
-    plan = make_plan(load_profile(profile), Agent("chat"), here, over, title="chat")
+    config = load_config(here)
+    options.say_untrusted(config)
+    plan = make_plan(config, config.profile(profile), Agent("chat"), here, over, title="chat")
     folder = new_run(asset.state_home(), datetime.datetime.now(datetime.UTC))
     folder.keep_plan(plan, known_secrets(os.environ.items()))
     from agentcli.shell.chat import chat_with

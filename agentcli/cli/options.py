@@ -4,12 +4,15 @@ import os
 import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agentcli.config.limit import MOST_USD
 from agentcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from agentcli.config.settings import Config
 
 PROFILE = Annotated[str, typer.Option("--profile", "-p", help="Who works: a name or a file.")]
 MODEL = Annotated[
@@ -51,3 +54,17 @@ def need_terminal() -> None:
 def workspace_of(path: Path | None) -> Path:
     """Return the folder to work in, the current one by default."""
     return Path.cwd() if path is None else Path(os.path.expanduser(path))
+
+
+def say_untrusted(config: "Config") -> None:
+    """Say on stderr what of the project is not used, since nobody has trusted it yet."""
+    project = config.project
+    if project is None or project.is_trusted:
+        return
+    names = {name.partition("/")[0] for name in project.files}
+    changed = "has changed since it was trusted" if project.trusted else "is not trusted"
+    print(
+        f"agentcli: {', '.join(sorted(names))} in {project.root} {changed}, so it is not used. "
+        "See it: agentcli trust show",
+        file=sys.stderr,
+    )

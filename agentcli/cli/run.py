@@ -16,7 +16,6 @@ from agentcli.errors import AgentcliError, InputError, LedgerError, UsageError
 if TYPE_CHECKING:
     from agentcli.compose.outcome import Outcome
     from agentcli.compose.plan import Overrides
-    from agentcli.config.profile import Budget
     from agentcli.core.event import Input
     from agentcli.core.plan import Plan
     from agentcli.ledger.folder import RunFolder
@@ -171,47 +170,36 @@ def plan_of(
 
     from agentcli import asset
     from agentcli.compose.plan import make_plan
-    from agentcli.config.profile import load_profile
+    from agentcli.config.settings import load_config
     from agentcli.config.task import load_task, make_workspace
     from agentcli.core.redact import Redactor, known_secrets
     from agentcli.core.step import Agent
     from agentcli.ledger.folder import new_run
 
     here = options.workspace_of(workspace)
+    config = load_config(here)
+    options.say_untrusted(config)
     now = datetime.datetime.now(datetime.UTC)
     if task and task != "-":
         if prompt:
             raise UsageError("a task and --prompt do not go together")
-        loaded = load_task(task, values)
-        who = load_profile(profile or loaded.file.profile)
-        over = with_limits(over, loaded.file.limits)
+        loaded = load_task(task, values, config)
+        who = config.profile(profile, loaded.file.profile, loaded.file.limits)
         folder = new_run(asset.state_home(), now)
         root = make_workspace(loaded, here, folder.workspace)
         title = loaded.file.title or loaded.name
-        plan = make_plan(who, loaded.agent, root, over, title=title, output=loaded.output)
+        plan = make_plan(config, who, loaded.agent, root, over, title=title, output=loaded.output)
     else:
         if values:
             raise UsageError("--var goes with a task")
         text = read_prompt(prompt, task)
-        who = load_profile(profile or "default")
+        who = config.profile(profile)
         known = known_secrets(os.environ.items())
         title = first_line(Redactor(b"", known).clean(text))  # whole secrets, before it is cut
-        plan = make_plan(who, Agent("react", text), here, over, title=title)
+        plan = make_plan(config, who, Agent("react", text), here, over, title=title)
         folder = new_run(asset.state_home(), now)
     folder.keep_plan(plan, known_secrets(os.environ.items()))
     return plan, folder
-
-
-def with_limits(over: "Overrides", limits: "Budget") -> "Overrides":
-    """Return the task's limits where the command line says nothing."""
-    from dataclasses import replace
-
-    return replace(
-        over,
-        usd=over.usd or limits.usd,
-        steps=over.steps or limits.steps,
-        time_s=over.time_s or limits.time_s,
-    )
 
 
 def read_prompt(prompt: str, task: str) -> str:

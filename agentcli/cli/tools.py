@@ -16,10 +16,12 @@ NAME = Annotated[str, typer.Argument(help="A tool's name.")]
 
 
 def load() -> dict[str, "LoadedTool"]:
-    from agentcli import asset
+    from pathlib import Path
+
+    from agentcli.config.settings import load_config
     from agentcli.tool.manifest import load_tools
 
-    return load_tools(asset.tool_folders())
+    return load_tools(load_config(Path.cwd()).tool_folders())
 
 
 def find(name: str) -> "LoadedTool":
@@ -88,7 +90,7 @@ def call(
     arguments: Annotated[str, typer.Argument(help="A JSON object; - reads it.")] = "{}",
     workspace: options.WORKSPACE = None,
     sandbox: options.SANDBOX = "",
-    profile: options.PROFILE = "default",
+    profile: options.PROFILE = "",
 ) -> int:
     """Call one tool as the model would: checked, judged, sandboxed and recorded.
 
@@ -100,7 +102,7 @@ def call(
     from agentcli import asset
     from agentcli.cli.run import drive
     from agentcli.compose.plan import Overrides, make_plan
-    from agentcli.config.profile import load_profile
+    from agentcli.config.settings import load_config
     from agentcli.core.redact import known_secrets
     from agentcli.core.step import Agent, Call
     from agentcli.ledger.folder import new_run
@@ -110,7 +112,8 @@ def call(
     one = Agent("single", call=Call(name, parse(text), origin="task"))
     here = options.workspace_of(workspace)
     over = Overrides(backend=sandbox or None)
-    plan = make_plan(load_profile(profile), one, here, over, title=f"tools call {name}")
+    config = load_config(here)
+    plan = make_plan(config, config.profile(profile), one, here, over, title=f"tools call {name}")
     folder = new_run(asset.state_home(), datetime.datetime.now(datetime.UTC))
     folder.keep_plan(plan, known_secrets(os.environ.items()))
     return drive(plan, folder, as_json=False, stream_json=False)

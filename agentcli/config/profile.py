@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agentcli import asset
+from agentcli.config.layer import Layer, set_fields
 from agentcli.config.limit import MOST_USD
 from agentcli.document import Document, Source, did_you_mean, read_source
 from agentcli.errors import ConfigError, MissingFileError
@@ -57,16 +57,18 @@ class PriceSettings(Document):
     cache_read: Annotated[Decimal, Field(ge=0)] | None = None
 
 
-class ProfileFile(Document):
-    """One file. What it leaves out comes from the profile that it extends."""
+class Settings(Document):
+    """How to work: what the settings say, and what a profile may say otherwise.
 
-    extends: Words | None = None
-    description: str | None = None
+    ask: tools that ask a person before they run, whatever their tier.
+    """
+
     model: Words | None = None
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     system: str | None = None
     tools: tuple[str, ...] | None = None
+    ask: tuple[str, ...] | None = None
     tiers: Tiers | None = None
     budget: Budget | None = None
     sandbox: SandboxSettings | None = None
@@ -75,73 +77,57 @@ class ProfileFile(Document):
     tries: Annotated[int, Field(ge=1, le=20)] | None = None
 
 
-# Where no profile says anything.
-BASE = ProfileFile(
-    description="",
-    max_tokens=16_000,
-    system="",
-    tools=(),
-    tiers=Tiers(read_only="allow", reversible="allow", irreversible="ask"),
-    budget=Budget(usd=Decimal(2), steps=50, time_s=1800),
-    sandbox=SandboxSettings(
-        backend="auto",
-        image="agentcli-sandbox:latest",
-        writable=True,
-        memory_mb=512,
-        cpus=Decimal(1),
-        processes=256,
-        file_size_mb=256,
-        tmp_mb=64,
-    ),
-    output_chars=30_000,
-    tries=5,
-)
+class ProfileFile(Settings):
+    """One file. What it leaves out comes from the profile that it extends, or the settings."""
+
+    extends: Words | None = None
+    description: str | None = None
 
 
-class Profile(ProfileFile):
-    """A profile with all that it extends. `sources`: its files, the nearest first."""
+class Profile(Settings):
+    """A profile with all that holds under it. `layers`: who says so, the weakest first."""
 
     name: str
-    sources: tuple[Source, ...] = ()
+    description: str = ""
+    layers: tuple[Layer, ...] = ()
 
     model_config = {"arbitrary_types_allowed": True}
 
     def error_at(self, field: str, message: str) -> ConfigError:
-        """Return the error for a field, at the place in the nearest file that sets it."""
-        for source in self.sources:
-            if field.partition(".")[0] in source.data:
-                return ConfigError(source.line_at(field, message))
+        """Return the error for a field, at the place that sets it."""
+        for layer in reversed(self.layers):
+            if layer.source is not None and layer.sets(field.partition(".")[0]):
+                return ConfigError(layer.source.line_at(field, message))
         return ConfigError(f"profile {self.name}: {field}: {message}")
 
 
-def load_profile(name: str) -> Profile:
-    """Return a profile by its name, or by the path of its file.
+def read_profile(name: str, known: Mapping[str, Path]) -> tuple[list[Layer], str]:
+    """Return the files of a profile as layers, the weakest first, and its description.
 
+    name: of one of `known`, or the path of a file.
     Raises ConfigError naming file, line, field and what was expected; MissingFileError.
     """
-    sources: list[Source] = []
-    files: list[ProfileFile] = []
-    path: Path | None = find_profile(name)
+    layers: list[Layer] = []
+    description = ""
+    path: Path | None = find_profile(name, known)
     while path is not None:
-        if any(path.samefile(source.path) for source in sources):
-            raise ConfigError(sources[-1].line_at("extends", "extends itself in a circle"))
+        if any(layer.source and path.samefile(layer.source.path) for layer in layers):
+            assert layers[-1].source is not None
+            raise layers[-1].source.error_at("extends", "extends itself in a circle")
         source = read_source(path)
         file = source.read(ProfileFile)
-        sources.append(source)
-        files.append(file)
-        path = base_of(source, file)
-    merged = set_fields(BASE)
-    for file in reversed(files):
-        merged = merge(merged, set_fields(file))
-    merged.pop("extends", None)
-    stem = Path(name).stem if "/" in name or name.endswith(".yaml") else name
-    return Profile.model_validate({**merged, "name": stem, "sources": tuple(sources)}, strict=False)
+        description = description or file.description or ""
+        data = set_fields(file)
+        for own in ("extends", "description"):
+            data.pop(own, None)
+        layers.append(Layer("profile", data, source))
+        path = base_of(source, file, known)
+    return layers[::-1], description
 
 
-def find_profile(name: str) -> Path:
+def find_profile(name: str, known: Mapping[str, Path]) -> Path:
     if "/" in name or name.endswith((".yaml", ".yml")):
         return Path(name)
-    known = asset.named_files("profiles")
     if name not in known:
         names = ", ".join(sorted(known))
         message = f"there is no profile `{name}`{did_you_mean(name, known)}"
@@ -149,28 +135,13 @@ def find_profile(name: str) -> Path:
     return known[name]
 
 
-def base_of(source: Source, file: ProfileFile) -> Path | None:
+def base_of(source: Source, file: ProfileFile, known: Mapping[str, Path]) -> Path | None:
     """Return the file that a profile extends: a name, or a path beside it."""
     if file.extends is None:
         return None
     if "/" in file.extends or file.extends.endswith(".yaml"):
         return source.path.parent / file.extends
-    known = asset.named_files("profiles")
     if file.extends not in known:
         near = did_you_mean(file.extends, known)
         raise source.error_at("extends", f"there is no profile `{file.extends}`{near}")
     return known[file.extends]
-
-
-def set_fields(file: Document) -> dict[str, Any]:
-    return file.model_dump(exclude_unset=True)
-
-
-def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Return both, field by field: mappings are merged, anything else is replaced."""
-    merged = dict(below)
-    for name, value in above.items():
-        old = merged.get(name)
-        both = isinstance(old, dict) and isinstance(value, dict)
-        merged[name] = merge(old, value) if both else value  # type: ignore[arg-type]
-    return merged

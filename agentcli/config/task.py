@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from agentcli import asset
 from agentcli.config.profile import Budget
+from agentcli.config.settings import Config
 from agentcli.core.step import Agent, Checks
 from agentcli.document import Document, Source, did_you_mean, read_source
 from agentcli.errors import InputError, MissingFileError, UsageError
@@ -54,6 +54,7 @@ class TaskFile(Document):
     In a command it is a variable of the shell.
 
     steps: the goal in parts, each a prompt of its own in one conversation.
+    profile: who does it, by default whom the settings name.
     workspace: `here` is where the user stands, `copy` a fresh folder with only `files` in it.
     files: paths beside the task's file. output: the file that takes the answer.
     """
@@ -61,7 +62,7 @@ class TaskFile(Document):
     title: str = ""
     goal: str = ""
     steps: tuple[Words, ...] = ()
-    profile: Words = "default"
+    profile: Words | None = None
     variables: dict[Name, Variable] = {}
     limits: Budget = Budget()
     workspace: Literal["here", "copy"] = "here"
@@ -103,13 +104,13 @@ def make_workspace(task: Task, here: Path, fresh: Path) -> Path:
     return fresh
 
 
-def load_task(name: str, given: Mapping[str, str]) -> Task:
-    """Return the task of a file, or a shipped one by its name.
+def load_task(name: str, given: Mapping[str, str], config: Config) -> Task:
+    """Return the task of a file, or by its name: a trusted project's, the user's, a shipped one.
 
     given: variables as typed on the command line.
     Raises InputError naming file, line, field and what was expected; MissingFileError, UsageError.
     """
-    path = find_task(name)
+    path = find_task(name, config)
     source = read_source(path, InputError)
     file = source.read(TaskFile, InputError)
     if bool(file.goal) == bool(file.steps):
@@ -130,11 +131,11 @@ def load_task(name: str, given: Mapping[str, str]) -> Task:
     return Task(name=path.stem, file=file, folder=path.parent, agent=agent, output=output)
 
 
-def find_task(name: str) -> Path:
+def find_task(name: str, config: Config) -> Path:
     path = Path(name)
     if path.exists() or "/" in name or name.endswith((".yaml", ".yml")):
         return path
-    known = asset.named_files("tasks")
+    known = config.named_files("tasks")
     if name not in known:
         message = f"{name}: no such file, nor a task of this name{did_you_mean(name, known)}"
         raise MissingFileError(message, hint=f"Tasks: {', '.join(sorted(known))}")

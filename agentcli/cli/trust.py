@@ -1,0 +1,158 @@
+"""`agentcli trust`: whether a project's own files may count here."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agentcli.cli import options
+from agentcli.errors import AgentcliError, MissingFileError, UsageError
+
+if TYPE_CHECKING:
+    from agentcli.config.project import Project
+
+app = typer.Typer(
+    help="Whether a project's own files count here.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command("show")
+def show(workspace: options.WORKSPACE = None) -> None:
+    """Show what files of its own the project brings, what they would change, and if they count.
+
+    agentcli trust show
+    """
+    tell(project_here(workspace))
+
+
+@app.command("grant")
+def grant(
+    workspace: options.WORKSPACE = None,
+    digest: Annotated[
+        str, typer.Option("--digest", help="Of what you have looked at; without a terminal.")
+    ] = "",
+) -> None:
+    """Let the project's own files count, exactly as they are now.
+
+    agentcli trust grant
+    """
+    from agentcli.config import project as projects
+
+    project = project_here(workspace)
+    if project.is_trusted:
+        print("It is trusted already, exactly as it is.")
+        return
+    tell(project)
+    if digest:
+        if digest != project.digest:
+            raise UsageError(f"--digest {digest}: the files are {project.digest} now")
+    elif not (sys.stdin.isatty() and sys.stderr.isatty()):
+        hint = f"Look at the files, then: agentcli trust grant --digest {project.digest}"
+        raise UsageError("nobody can be asked here", hint=hint)
+    elif not typer.confirm("Let them count, exactly as they are?", default=False, err=True):
+        print("Not trusted.")
+        raise typer.Exit(77)
+    projects.grant(project)
+    print(f"Trusted. Any change makes them not count again: {project.root}")
+
+
+@app.command("revoke")
+def revoke(workspace: options.WORKSPACE = None) -> None:
+    """Let the project's own files not count any more.
+
+    agentcli trust revoke
+    """
+    from agentcli.config import project as projects
+
+    root = projects.root_of(options.workspace_of(workspace))
+    if root is None or not projects.revoke(root):
+        print("It was not trusted.")
+        return
+    print(f"Not trusted any more: {root}")
+
+
+def project_here(workspace: options.WORKSPACE) -> "Project":
+    from agentcli.config.project import find_project
+
+    here = options.workspace_of(workspace)
+    if not here.is_dir():
+        raise MissingFileError(f"{here}: there is no such folder")
+    project = find_project(here)
+    if project is None:
+        raise MissingFileError(
+            f"{here}: the project has no files of its own for the program",
+            hint="Make some: agentcli init",
+        )
+    return project
+
+
+def tell(project: "Project") -> None:
+    """Print the files, what became of each, and what they would do."""
+    from agentcli.core.visible import visible
+
+    state = "trusted" if project.is_trusted else "not trusted"
+    if project.trusted and not project.is_trusted:
+        state = f"not trusted any more: changed since {project.trusted.at}"
+    print(visible(f"{project.root}\n{state} · {project.digest}\n"))
+    for name, change in project.changes():
+        print(visible(f"  {name}{f'  ({change})' if project.trusted and change else ''}"))
+    print()
+    for line in effects(project):
+        print(visible(f"  {line}"))
+
+
+def effects(project: "Project") -> Iterator[str]:
+    """Yield what the files would change, a line each; what is wrong with them, where they are."""
+    from agentcli.config.project import INSTRUCTIONS, read_inside
+    from agentcli.config.settings import NAME
+
+    for name in sorted(project.files):
+        path = project.root / name
+        _, _, below = name.partition("/")
+        kind = below.partition("/")[0]
+        try:
+            if name in INSTRUCTIONS:
+                lines = read_inside(project.root, path).count(b"\n")
+                yield f"{name}: {lines} lines are told to the model as instructions"
+            elif below == NAME:
+                yield from settings_effects(path)
+            elif path.suffix == ".yaml" and kind == "profiles":
+                yield from profile_effects(path)
+            elif path.suffix == ".yaml" and kind == "tools":
+                yield tool_effect(path)
+            elif path.suffix == ".yaml" and kind == "tasks" and below.count("/") == 1:
+                yield f"task {path.stem}: can be run by its name"
+        except AgentcliError as error:
+            yield from str(error).split("\n")
+
+
+def settings_effects(path: Path) -> Iterator[str]:
+    from agentcli.cli.config import brief, plain
+    from agentcli.config.layer import setters
+    from agentcli.config.settings import all_keys, read_layer
+
+    layer = read_layer("project", path)
+    for key in all_keys():
+        for _, value in setters((layer,), key):
+            yield f"setting {key}: {brief(plain(value))}"
+
+
+def profile_effects(path: Path) -> Iterator[str]:
+    from agentcli.cli.config import brief, plain
+    from agentcli.config.layer import set_fields
+    from agentcli.config.profile import ProfileFile
+    from agentcli.document import read_document
+
+    yield f"profile {path.stem}:"
+    for key, value in set_fields(read_document(path, ProfileFile)).items():
+        yield f"  {key}: {brief(plain(value))}"
+
+
+def tool_effect(path: Path) -> str:
+    from agentcli.tool.manifest import load_manifest
+
+    manifest = load_manifest(path).manifest
+    egress = "can send data out" if manifest.egress else "cannot send data out"
+    return f"tool {manifest.name}: {manifest.tier}, {egress}"

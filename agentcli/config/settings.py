@@ -1,0 +1,190 @@
+"""The settings that hold in one folder, and who says so.
+
+Precedence, from the strongest: flag, environment, task, profile, project (once it is trusted),
+user, shipped. A profile is named on purpose, so it goes before the settings: those hold where it
+says nothing.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+from pydantic import BaseModel, Field, ValidationError
+
+from agentcli import asset
+from agentcli.config.layer import Layer, LayerKind, merge, merge_all, set_fields, setters
+from agentcli.config.profile import Budget, Profile, Settings, Words, read_profile
+from agentcli.config.project import Project, find_project
+from agentcli.document import Document, did_you_mean, read_source
+from agentcli.errors import ConfigError, UsageError
+
+NAME = "settings.yaml"
+# The key that each variable of the environment sets.
+VARIABLES = {
+    "AGENTCLI_PROFILE": "profile",
+    "AGENTCLI_MODEL": "model",
+    "AGENTCLI_SANDBOX": "sandbox.backend",
+    "AGENTCLI_USD": "budget.usd",
+    "AGENTCLI_STEPS": "budget.steps",
+    "AGENTCLI_TIME": "budget.time_s",
+}
+FLAGS = {
+    "profile": "--profile",
+    "model": "--model",
+    "sandbox.backend": "--sandbox",
+    "sandbox.mounts": "--mount",
+    "budget.usd": "--usd",
+    "budget.steps": "--steps",
+    "budget.time_s": "--time",
+}
+# What a settings file says beside how to work.
+OWN_KEYS = ("profile", "api")
+
+
+class ApiSettings(Document):
+    """How to reach the API where the environment does not say it. Only one source of the key.
+
+    key_file: readable by its owner alone; a relative path is seen from the settings file.
+    key_command: prints the key; run without a shell. keyring: the service that holds it.
+    """
+
+    base_url: Words | None = None
+    key_file: Words | None = None
+    key_command: Annotated[tuple[Words, ...], Field(min_length=1)] | None = None
+    keyring: Words | None = None
+
+
+class SettingsFile(Settings):
+    """One `settings.yaml`."""
+
+    profile: Words | None = None
+    api: ApiSettings | None = None
+
+
+@dataclass(frozen=True)
+class Config:
+    """All that holds in one folder. layers: the weakest first. project: trusted or not."""
+
+    layers: tuple[Layer, ...]
+    environment: Layer
+    project: Project | None = None
+
+    @property
+    def own_folder(self) -> Path | None:
+        """The project's own folder, if its content is trusted."""
+        if self.project is not None and self.project.is_trusted:
+            return self.project.folder
+        return None
+
+    def named_files(self, kind: str) -> dict[str, Path]:
+        return asset.named_files(kind, self.own_folder)
+
+    def tool_folders(self) -> list[Path]:
+        return asset.tool_folders(self.own_folder)
+
+    def profile_name(self, flag: str = "", task: str | None = None) -> str:
+        """Return who works: what a flag says, the environment, a task, or else the settings."""
+        by_environment = self.environment.data.get("profile")
+        name = flag or by_environment or task or merge_all(self.layers)["profile"]
+        return str(name)
+
+    def profile(
+        self, flag: str = "", task: str | None = None, limits: Budget | None = None
+    ) -> Profile:
+        """Return a profile with all that holds under it.
+
+        task: the profile that the task names. limits: what the task may use up.
+        Raises ConfigError naming file, line, field and what was expected; MissingFileError.
+        """
+        name = self.profile_name(flag, task)
+        files, description = read_profile(name, self.named_files("profiles"))
+        by_task = set_fields(limits) if limits is not None else {}
+        asked = [Layer("task", {"budget": by_task})] if by_task else []
+        layers = (*self.layers, *files, *asked, self.environment)
+        merged = {k: v for k, v in merge_all(layers).items() if k not in OWN_KEYS}
+        stem = Path(name).stem if "/" in name or name.endswith((".yaml", ".yml")) else name
+        about = {"name": stem, "description": description, "layers": layers}
+        return Profile.model_validate({**merged, **about}, strict=False)
+
+    @property
+    def api(self) -> ApiSettings:
+        """How to reach the API. Raises ConfigError for more than one source of the key."""
+        data = merge_all(self.layers).get("api") or {}
+        named = [name for name in ("key_file", "key_command", "keyring") if data.get(name)]
+        if len(named) > 1:
+            layer, _ = next(setters(self.layers, f"api.{named[1]}"))
+            place, both = layer.where(f"api.{named[1]}"), " and ".join(named)
+            raise ConfigError(f"{place}: of {both} only one can hold: set the others to null")
+        if data.get("key_file"):
+            layer, value = next(setters(self.layers, "api.key_file"))
+            base = layer.source.path.parent if layer.source else Path()
+            data = {**data, "key_file": str(base / os.path.expanduser(value))}
+        return ApiSettings.model_validate(data, strict=False)
+
+
+def load_config(workspace: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """Return what holds in a folder.
+
+    Raises ConfigError naming file, line, field and what was expected.
+    """
+    project = find_project(workspace) if workspace.is_dir() else None
+    places: list[tuple[LayerKind, Path]] = [
+        ("shipped", asset.shipped("configs", NAME)),
+        ("user", asset.config_home(environ) / NAME),
+    ]
+    if project is not None and project.is_trusted:
+        places.append(("project", project.folder / NAME))
+    layers = tuple(read_layer(kind, path) for kind, path in places if path.exists())
+    return Config(layers, read_environment(environ), project)
+
+
+def read_layer(kind: LayerKind, path: Path) -> Layer:
+    source = read_source(path)
+    return Layer(kind, set_fields(source.read(SettingsFile)), source)
+
+
+def read_environment(environ: Mapping[str, str]) -> Layer:
+    """Return what the environment sets. Raises ConfigError naming the variable."""
+    data: dict[str, Any] = {}
+    for variable, key in VARIABLES.items():
+        text = environ.get(variable, "").strip()
+        if text:
+            nested: Any = text.removeprefix("$") if key == "budget.usd" else text
+            for part in reversed(key.split(".")):
+                nested = {part: nested}
+            try:
+                read = SettingsFile.model_validate(nested, strict=False)
+            except ValidationError:
+                # Only the limits can be wrong: the others are any text.
+                wanted = "dollars" if key == "budget.usd" else "a whole number"
+                raise ConfigError(f"{variable}: must be {wanted} above 0, got `{text}`") from None
+            data = merge(data, set_fields(read))
+    return Layer("environment", data, variables={key: name for name, key in VARIABLES.items()})
+
+
+def all_keys(model: type[BaseModel] = SettingsFile, before: str = "") -> Iterator[str]:
+    """Yield every key of the settings, dotted, in the order of the model."""
+    for name, field in model.model_fields.items():
+        inner = [
+            kind
+            for kind in (field.annotation, *get_args(field.annotation))
+            if isinstance(kind, type) and issubclass(kind, BaseModel)
+        ]
+        if inner:
+            yield from all_keys(inner[0], f"{before}{name}.")
+        else:
+            yield before + name
+
+
+def find_key(key: str) -> str:
+    """Return the key as it is written. Raises UsageError with the nearest."""
+    known = list(all_keys())
+    if key not in known:
+        last = {name.rpartition(".")[2]: name for name in known}
+        if key in last:
+            return last[key]
+        near = did_you_mean(key, [*known, *last])
+        raise UsageError(f"there is no setting `{key}`{near}", hint="See: agentcli config show")
+    return key

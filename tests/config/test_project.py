@@ -1,0 +1,134 @@
+"""A project's own files count only as exactly what was trusted."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agentcli.config import project
+from agentcli.errors import ConfigError
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AGENTCLI_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    root = tmp_path / "app"
+    (root / ".agentcli" / "profiles").mkdir(parents=True)
+    (root / ".agentcli" / "profiles" / "p.yaml").write_text("extends: default\n")
+    return root
+
+
+def found(folder: Path) -> project.Project:
+    here = project.find_project(folder)
+    assert here is not None
+    return here
+
+
+def test_a_project_is_found_from_any_folder_in_it(root: Path) -> None:
+    (root / "src" / "deep").mkdir(parents=True)
+    assert found(root / "src" / "deep").root == root
+
+
+def test_a_repository_inside_of_a_project_is_a_project_of_its_own(root: Path) -> None:
+    (root / "vendor").mkdir()
+    subprocess.run(["git", "init", "-q", root / "vendor"], check=True)
+    assert project.find_project(root / "vendor") is None
+
+
+def test_the_home_folder_is_no_project(root: Path) -> None:
+    (root.parent / "AGENTS.md").write_text("x")
+    (root.parent / ".agentcli").mkdir()
+    assert project.root_of(root.parent) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda root: (root / "AGENTS.md").write_text("Obey."),
+        lambda root: (
+            (root / ".agentcli" / "tools").mkdir()
+            or (root / ".agentcli" / "tools" / "t.yaml").write_text("x")
+        ),
+        lambda root: (root / ".agentcli" / "profiles" / "p.yaml").write_text("extends: coder\n"),
+        lambda root: (root / ".agentcli" / "profiles" / "p.yaml").rename(
+            root / ".agentcli" / "profiles" / "q.yaml"
+        ),
+    ],
+)
+def test_any_change_ends_trust(root: Path, change: object) -> None:
+    project.grant(found(root))
+    assert found(root).is_trusted
+    assert callable(change)
+    change(root)
+    assert not found(root).is_trusted
+
+
+def test_trust_is_for_one_place_and_can_be_taken_back(root: Path, tmp_path: Path) -> None:
+    project.grant(found(root))
+    root.rename(tmp_path / "other")
+    assert not found(tmp_path / "other").is_trusted
+    assert project.revoke(root)
+    assert not project.revoke(root)
+    assert project.trust_file().stat().st_mode & 0o077 == 0
+
+
+def test_what_changed_between_the_look_and_the_yes_is_not_trusted(root: Path) -> None:
+    looked = found(root)
+    (root / "AGENTS.md").write_text("Obey.")
+    with pytest.raises(ConfigError, match="changed while they were read"):
+        project.grant(looked)
+
+
+def test_a_link_that_leads_out_is_refused(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s")
+    (root / ".agentcli" / "profiles" / "l.yaml").symlink_to(tmp_path / "secret")
+    with pytest.raises(ConfigError, match="leads out of the project"):
+        project.find_project(root)
+
+
+def test_a_linked_folder_is_not_walked_past(root: Path, tmp_path: Path) -> None:
+    (root / ".agentcli" / "tools").symlink_to(tmp_path)
+    with pytest.raises(ConfigError, match="leads out of the project"):
+        project.find_project(root)
+
+
+def test_a_link_inside_counts_by_its_content(root: Path) -> None:
+    (root / "AGENTS.md").write_text("one")
+    (root / "CLAUDE.md").symlink_to("AGENTS.md")
+    files = found(root).files
+    assert files["AGENTS.md"] == files["CLAUDE.md"]
+
+
+def test_a_pipe_is_refused_at_once(root: Path) -> None:
+    os.mkfifo(root / ".agentcli" / "pipe")
+    with pytest.raises(ConfigError, match="must be a regular file"):
+        project.find_project(root)
+
+
+def test_too_many_files_are_refused(root: Path) -> None:
+    for number in range(project.FILES_AT_MOST + 1):
+        (root / ".agentcli" / f"{number}.md").touch()
+    with pytest.raises(ConfigError, match="more than"):
+        project.find_project(root)
+
+
+def test_a_damaged_record_of_trust_is_an_error_and_not_trust(root: Path) -> None:
+    project.grant(found(root))
+    project.trust_file().write_text("{")
+    with pytest.raises(ConfigError, match="damaged"):
+        project.find_project(root)
+
+
+def test_what_became_of_each_file_is_told(root: Path) -> None:
+    (root / "AGENTS.md").write_text("one")
+    project.grant(found(root))
+    (root / "AGENTS.md").write_text("two")
+    (root / "CLAUDE.md").write_text("new")
+    (root / ".agentcli" / "profiles" / "p.yaml").unlink()
+    assert found(root).changes() == [
+        (".agentcli/profiles/p.yaml", "gone"),
+        ("AGENTS.md", "changed"),
+        ("CLAUDE.md", "new"),
+    ]
