@@ -12,6 +12,8 @@ def main() -> None:
     sys.stdin = sys.stdin or nowhere(os.O_RDONLY, "r")
     sys.stdout = sys.stdout or nowhere(os.O_WRONLY, "w")
     sys.stderr = sys.stderr or nowhere(os.O_WRONLY, "w")
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="strict")  # in some locales bad bytes would slip through
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that knows no ✓

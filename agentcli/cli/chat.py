@@ -1,8 +1,14 @@
 """`agentcli chat`: a conversation at the terminal."""
 
 import os
+import sys
+from typing import TYPE_CHECKING
 
 from agentcli.cli import options
+from agentcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from agentcli.compose.oneshot import OneShot
 
 
 def chat(
@@ -12,11 +18,15 @@ def chat(
     sandbox: options.SANDBOX = "",
     usd: options.USD = "",
     steps: options.STEPS = None,
+    time: options.TIME = None,
 ) -> int:
     """Talk with the model; it works in the folder that you are in.
 
+    Where stdin is no terminal, each line of it is said as it is, and the answers go to stdout.
+
     agentcli chat
     agentcli chat -p coder -C ~/src/app
+    printf 'My name is Ann.\nWho am I?\n' | agentcli chat
     """
     import datetime
 
@@ -29,7 +39,7 @@ def chat(
     from agentcli.core.step import Agent
     from agentcli.ledger.folder import new_run
 
-    options.need_terminal()
+    first = first_line()
     over = Overrides(model or None, sandbox or None, options.parse_usd(usd), steps)
     here = options.workspace_of(workspace)
     config = load_config(here)
@@ -37,6 +47,34 @@ def chat(
     plan = make_plan(config, config.profile(profile), Agent("chat"), here, over, title="chat")
     folder = new_run(asset.state_home(), datetime.datetime.now(datetime.UTC))
     folder.keep_plan(plan, known_secrets(os.environ.items()))
+    return talk(OneShot(plan, folder, make_model(plan.model)), first, time)
+
+
+def first_line() -> str:
+    """Return the first thing that is said through a pipe, "" at a terminal.
+
+    Raises UsageError where nothing can be said.
+    """
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        return ""
+    from agentcli.shell.lines import next_line
+
+    line = "" if sys.stdin.isatty() else next_line(sys.stdin)
+    if not line:
+        hint = 'Without one: agentcli run --prompt "..."'
+        raise UsageError("chat needs a terminal, or lines on stdin", hint=hint)
+    return line
+
+
+def talk(shot: "OneShot", first: str, time_s: int | None = None) -> int:
+    """Hold a conversation: at the terminal, or a line of stdin at a time.
+
+    first: what was read of stdin already, "" at a terminal. time_s: when to leave.
+    """
+    if first:
+        from agentcli.shell.lines import talk_in_lines
+
+        return talk_in_lines(shot, first, sys.stdin, sys.stdout, time_s)
     from agentcli.shell.chat import chat_with
 
-    return chat_with(OneShot(plan, folder, make_model(plan.model)))
+    return chat_with(shot, time_s)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentcli.config.limit import MOST_USD
-from agentcli.errors import UsageError
 
 if TYPE_CHECKING:
     from agentcli.config.settings import Config
@@ -43,12 +42,6 @@ def parse_usd(text: str) -> Decimal | None:
     if not usd.is_finite() or not 0 < usd <= MOST_USD:
         raise typer.BadParameter(f"--usd: must be above 0 and at most {MOST_USD}, got {text}")
     return usd
-
-
-def need_terminal() -> None:
-    """Raise UsageError where nobody can type."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError("chat needs a terminal", hint='Without one: agentcli run --prompt "..."')
 
 
 def workspace_of(path: Path | None) -> Path:

@@ -64,6 +64,7 @@ def resume(
     model: options.MODEL = "",
     usd: options.USD = "",
     steps: options.STEPS = None,
+    time: options.TIME = None,
     output: OUTPUT = None,
     as_json: JSON = False,
     stream_json: STREAM = False,
@@ -75,9 +76,19 @@ def resume(
     """
 
     def work() -> int:
+        from msgspec.structs import replace
+
+        from agentcli.cli.chat import first_line, talk
+        from agentcli.compose.oneshot import OneShot
+        from agentcli.compose.session import make_model
+
         plan, folder, more = taken_up(run, model, usd, steps)
+        plan = replace(plan, time_s=time or plan.time_s)
         if plan.agent.pattern == "chat":
-            return go_on_talking(plan, folder, more, machine=as_json or stream_json)
+            if as_json or stream_json:
+                raise UsageError("a chat does not go on in JSON")
+            first = first_line()
+            return talk(OneShot(plan, folder, make_model(plan.model), more=more), first, time)
         return drive(plan, folder, more, as_json=as_json, stream_json=stream_json, output=output)
 
     return documented(work, as_json, stream_json)
@@ -105,19 +116,6 @@ def taken_up(
     if money is not None or steps is not None:
         more = (BudgetRaised(int(money * UUSD) if money else 0, steps or 0),)
     return plan, folder, more
-
-
-def go_on_talking(
-    plan: "Plan", folder: "RunFolder", more: tuple["Input", ...], *, machine: bool
-) -> int:
-    from agentcli.compose.oneshot import OneShot
-    from agentcli.compose.session import make_model
-    from agentcli.shell.chat import chat_with
-
-    if machine:
-        raise UsageError("a chat goes on at a terminal, not in JSON")
-    options.need_terminal()
-    return chat_with(OneShot(plan, folder, make_model(plan.model), more=more))
 
 
 class Interruption(AgentcliError):

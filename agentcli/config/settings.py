@@ -65,11 +65,15 @@ class SettingsFile(Settings):
 
 @dataclass(frozen=True)
 class Config:
-    """All that holds in one folder. layers: the weakest first. project: trusted or not."""
+    """All that holds in one folder. layers: the weakest first. project: trusted or not.
+
+    only_shipped: whether the user's own profiles, tasks and tools stay out of it.
+    """
 
     layers: tuple[Layer, ...]
     environment: Layer
     project: Project | None = None
+    only_shipped: bool = False
 
     @property
     def own_folder(self) -> Path | None:
@@ -79,9 +83,13 @@ class Config:
         return None
 
     def named_files(self, kind: str) -> dict[str, Path]:
+        if self.only_shipped:
+            return {path.stem: path for path in asset.shipped("configs", kind).glob("*.yaml")}
         return asset.named_files(kind, self.own_folder)
 
     def tool_folders(self) -> list[Path]:
+        if self.only_shipped:
+            return [asset.shipped("tools")]
         return asset.tool_folders(self.own_folder)
 
     def profile_name(self, flag: str = "", task: str | None = None) -> str:
@@ -138,6 +146,12 @@ def load_config(workspace: Path, environ: Mapping[str, str] = os.environ) -> Con
         places.append(("project", project.folder / NAME))
     layers = tuple(read_layer(kind, path) for kind, path in places if path.exists())
     return Config(layers, read_environment(environ), project)
+
+
+def shipped_config() -> Config:
+    """Return what holds where nobody has said anything: the same for everyone."""
+    shipped = read_layer("shipped", asset.shipped("configs", NAME))
+    return Config((shipped,), Layer("environment", {}), only_shipped=True)
 
 
 def read_layer(kind: LayerKind, path: Path) -> Layer:

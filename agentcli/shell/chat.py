@@ -34,6 +34,7 @@ from agentcli.shell.prompt import Prompt
 from agentcli.shell.transcript import Transcript
 
 TWICE_S = 1.0
+LEAVING = ("left", "terminated", "time")
 SHOWN_AGAIN = 200
 HELP = """\
 /help          this
@@ -45,14 +46,18 @@ Enter sends; Ctrl+J or Alt+Enter makes a new line; Ctrl+C stops a step; Ctrl+D l
 """
 
 
-def chat_with(shot: OneShot) -> int:
-    """Hold a conversation, a new one or one that goes on, and return the exit code."""
-    return asyncio.run(Chat(shot).hold())
+def chat_with(shot: OneShot, time_s: int | None = None) -> int:
+    """Hold a conversation, a new one or one that goes on, and return the exit code.
+
+    time_s: when to leave.
+    """
+    return asyncio.run(Chat(shot, time_s).hold())
 
 
 @dataclass
 class Chat:
     shot: OneShot
+    time_s: int | None = None
     tally: Tally = field(default_factory=Tally)
     turn: StepId = ""  # the one that is under way
     interrupted_at: float = 0.0
@@ -105,6 +110,8 @@ class Chat:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.leave, "terminated")
+        if self.time_s is not None:
+            loop.call_later(self.time_s, self.leave, "time")
 
     async def keep_running(self) -> None:
         session = self.session
@@ -114,7 +121,7 @@ class Chat:
             state = await session.run(*first)
             first = []
             parked = self.tally.parked
-            if state.phase == "ended" or parked is None or parked.why in ("left", "terminated"):
+            if state.phase == "ended" or parked is None or parked.why in LEAVING:
                 return
             more = "/steps 200" if parked.why == "steps" else "/budget 5"
             self.say(f"{WHY_PARKED.get(parked.why, 'It waits.')} More: {more}")
@@ -197,7 +204,7 @@ class Chat:
             self.say("Ctrl+C again, or Ctrl+D, leaves.")
         self.interrupted_at = now
 
-    def leave(self, why: Literal["left", "terminated"] = "left") -> None:
+    def leave(self, why: Literal["left", "terminated", "time"] = "left") -> None:
         if not self.leaving:
             self.leaving = True
             self.session.inbox.put(Paused(why))

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import TextIO
 
 from agentcli.compose.oneshot import OneShot, run_to_end
 from agentcli.compose.outcome import Outcome
@@ -26,20 +27,47 @@ def run_in_terminal(shot: OneShot) -> Outcome:
     stdout at the end, alone.
     """
     out = sys.stdout if sys.stdout.isatty() else sys.stderr
+
+    async def ask(question: Question) -> Answer:
+        return await terminal.ask_person(question, out, Paused("interrupted"))
+
+    outcome = show_run(shot, out, ask)
+    if out is not sys.stdout:
+        answer_to(sys.stdout, outcome.answer)
+    for line in last_lines(outcome, str(shot.folder.ledger)):
+        print(visible(line), file=sys.stderr)
+    return outcome
+
+
+def show_run(
+    shot: OneShot,
+    out: TextIO,
+    ask: Callable[[Question], Awaitable[Answer]],
+    say_before: Callable[[Recorded], str] = lambda rec: "",
+) -> Outcome:
+    """Run and show it on `out`. ask: gets an answer while nothing is drawn.
+
+    say_before: what is to be said before a record is shown, "" for nothing.
+    """
     color = terminal.is_color(out)
     region = LiveRegion(out, terminal.size, color)
     transcript = Transcript(region, terminal.width, color)
 
+    def publish(rec: Recorded) -> None:
+        if words := say_before(rec):
+            region.write_above(words)
+        transcript.publish(rec)
+
     async def show_card(question: Question) -> Answer:
         region.suspend()
         try:
-            return await terminal.ask_person(question, out, Paused("interrupted"))
+            return await ask(question)
         finally:
             region.resume()
 
     async def go() -> Outcome:
         ticker = asyncio.create_task(tick(transcript))
-        front = Front(transcript.publish, transcript.show, show_card)
+        front = Front(publish, transcript.show, show_card)
         try:
             return await replace(shot, front=front).go()
         finally:
@@ -52,10 +80,6 @@ def run_in_terminal(shot: OneShot) -> Outcome:
         transcript.tick()
     finally:
         region.close()
-    if out is not sys.stdout:
-        answer_to(sys.stdout, outcome.answer)
-    for line in last_lines(outcome, str(shot.folder.ledger)):
-        print(visible(line), file=sys.stderr)
     return outcome
 
 
