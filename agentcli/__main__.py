@@ -62,20 +62,18 @@ def call(words: list[str]) -> int:
     import typer
 
     from agentcli.cli.app import app
+    from agentcli.cli.help import in_our_words
 
     # Typer hides the Click inside it, but not the family of its own error.
     usage_error = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
     try:
-        code = app(words, standalone_mode=False)
+        code = app(words, prog_name="agentcli", standalone_mode=False)
         sys.stdout.flush()
     except typer.Abort:
         return 130
     except usage_error as error:
-        if not words:
-            print(error.format_message(), file=sys.stderr)
-            return 64
         where = error.ctx.command_path if error.ctx else "agentcli"
-        complain(error.format_message(), f"See: {where} --help")
+        complain(in_our_words(error), f"See: {where} --help")
         return 64
     return code if isinstance(code, int) else 0
 

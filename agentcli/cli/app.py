@@ -1,14 +1,16 @@
 """The command line: what there is, and where each command lives."""
 
+import sys
+
 import typer
 
 from agentcli import version_line
-from agentcli.cli import chat, config, init, profile, replay, run, runs, sandbox, tools, trust
+from agentcli.cli import chat, config, help, init, profile, replay, run, runs, sandbox, tools, trust
+from agentcli.errors import UsageError
 
 app = typer.Typer(
     name="agentcli",
     help="A command-line agent shell for Claude whose user stays in control.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -25,12 +27,23 @@ app.add_typer(config.app, name="config")
 app.add_typer(trust.app, name="trust")
 app.add_typer(tools.app, name="tools")
 app.add_typer(sandbox.app, name="sandbox")
+# Without a declared argument, which Typer would load pydantic for.
+app.command(
+    "help", options_metavar="[TOPIC | COMMAND]", context_settings={"allow_extra_args": True}
+)(help.show_help)
 
 
 @app.callback(invoke_without_command=True)
 def root(
+    ctx: typer.Context,
     version: bool = typer.Option(False, "--version", "-V", help="Say which version this is."),
 ) -> None:
     if version:
         print(version_line())
         raise typer.Exit
+    if ctx.invoked_subcommand is None:
+        print(ctx.get_help(), file=sys.stderr)
+        raise typer.Exit(UsageError.exit_code)
+
+
+help.explain(app)

@@ -11,7 +11,9 @@ from agentcli.errors import InputError, MissingFileError
 if TYPE_CHECKING:
     from agentcli.tool.manifest import LoadedTool
 
-app = typer.Typer(help="The tools.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="The tools: what a model may be offered.", no_args_is_help=True, rich_markup_mode=None
+)
 NAME = Annotated[str, typer.Argument(help="A tool's name.")]
 
 
@@ -94,7 +96,7 @@ def call(
 ) -> int:
     """Call one tool as the model would: checked, judged, sandboxed and recorded.
 
-    agentcli tools call calculator '{"expression": "0.1 + 0.2"}'
+    agentcli tools call calculator '{"expression": "0.1+0.2"}'
     """
     import datetime
     import sys

@@ -1,0 +1,242 @@
+"""What `agentcli help TOPIC` says: short pages on what concerns more than one command."""
+
+import re
+from dataclasses import dataclass
+
+from agentcli.cli import page
+
+ROW = re.compile(r"(\S.*?) {2,}(\S.*)")
+
+
+@dataclass(frozen=True)
+class Topic:
+    """title: in a few words. text: paragraphs of prose, and lists: a name, two blanks, the rest.
+
+    A further line of a list's item is indented. @config and @state stand for the user's folders.
+    """
+
+    title: str
+    text: str
+
+
+TOPICS = {
+    "exit-codes": Topic(
+        "What the exit code of a command says.",
+        """
+0  Done.
+1  The task failed: its checks do not hold, or a replay differs.
+64  Usage: the words of the command line do not fit together.
+65  Bad input: a task, a file or a value is not what it should be.
+66  A file, profile, task or run that was named is not there.
+69  A service or the sandbox does not answer. What mends it is said.
+70  An internal error, or a request that the model's server refused.
+73  The ledger cannot be written, or is damaged.
+75  A temporary failure: try again later.
+76  The budget is used up: money or steps.
+77  Not permitted: the server refused the key, a person or a rule said no, or nobody was there
+  to say yes.
+78  Configuration: a setting or a profile is wrong, or there is no key.
+124  The time limit is reached.
+130  Interrupted.
+141  Whoever read the output is gone.
+143  Terminated.
+
+A run that stops before its end is parked, and can go on: agentcli resume RUN.
+With --json the code is also in the document, as exit_code.
+""",
+    ),
+    "env": Topic(
+        "The environment variables that count.",
+        """
+The API:
+
+ANTHROPIC_API_KEY  The key.
+ANTHROPIC_AUTH_TOKEN  A bearer token in place of a key.
+ANTHROPIC_BASE_URL  Another server that speaks the same protocol.
+ANTHROPIC_PROFILE  Which of the API client's own profiles signs you in.
+
+The network:
+
+HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY  Proxies, and where to use none.
+SSL_CERT_FILE  Certificates to trust, such as those of your company.
+DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG  Which Docker engine runs the sandbox.
+
+The terminal:
+
+NO_COLOR, CLICOLOR=0, TERM=dumb, CI  No colours.
+CLICOLOR_FORCE  Colours everywhere.
+COLUMNS  How wide help is.
+VISUAL, EDITOR  What edits the arguments of a call.
+
+Settings; an option on the command line goes before them, profiles and settings files after:
+
+AGENTCLI_PROFILE  Who works: --profile
+AGENTCLI_MODEL  Which model: --model
+AGENTCLI_SANDBOX  Where tools run: --sandbox
+AGENTCLI_USD, AGENTCLI_STEPS, AGENTCLI_TIME  Limits of a run: --usd, --steps, --time
+
+Folders; see agentcli help files:
+
+AGENTCLI_HOME  One folder for everything.
+XDG_CONFIG_HOME, XDG_DATA_HOME  Where configuration and runs live.
+""",
+    ),
+    "files": Topic(
+        "Which files there are, and where.",
+        """
+Your configuration is in @config
+
+settings.yaml  What to use where nothing else is said.
+profiles/  Who works: NAME.yaml each, for --profile NAME.
+tasks/  What can be asked for: NAME.yaml each, for agentcli run NAME.
+tools/  Your own tools: NAME.yaml and its script.
+models.yaml  More models, or other prices.
+
+Your profiles and tasks go before the shipped ones of the same name; a tool needs a new name.
+
+What was done is in @state
+
+runs/ID/ledger.jsonl  All that happened in a run: agentcli help ledger.
+runs/ID/plan.json  What it was given: profile, task, tools, limits.
+runs/ID/outputs/  Outputs too long for the model.
+runs/ID/private/  Secrets that the ledger must not hold.
+runs/ID/workspace/  The copy that a task worked on, if it asked for one.
+store/  States of workspaces before changes.
+history  What was typed in chats.
+
+A project may bring its own settings.yaml, profiles/, tasks/ and tools/ in .agentcli/. They
+count only once you have accepted their exact content: agentcli trust grant. After any change
+they have to be accepted anew. AGENTS.md and CLAUDE.md likewise: until then they are data, not
+instructions.
+""",
+    ),
+    "keys": Topic(
+        "The keyboard, and where the API key comes from.",
+        """
+In a chat:
+
+Enter  Sends. After a backslash, Ctrl+J or Alt+Enter it is a new line.
+Ctrl+C  Clears the line; on an empty line it stops the step, twice it leaves.
+Ctrl+D  Leaves, on an empty line. The chat can be resumed.
+Ctrl+L, Ctrl+X Ctrl+E  Clears the screen; opens your editor.
+/help, /cost, /quit  Commands; /budget 5 and /steps 100 raise the limits.
+
+When a call asks:
+
+y  Yes, this once.
+a  Yes, and so for every reversible call of this tool in this session.
+e  Edit the arguments first.
+n, Enter  No; you may say why, for the model.
+s, Ctrl+C  Stop.
+Space  The rest of a long question.
+
+What cannot be undone takes the tool's name, typed out. In a replay:
+
+Space  Pauses and goes on.
+n, b  One record on; one back.
+g N  Goes to record N.
+q  Leaves.
+
+The API key comes from the environment: ANTHROPIC_API_KEY, or what agentcli help env names
+beside it. Without one, --model scripted:FILE plays a script, as agentcli demo does.
+""",
+    ),
+    "policy": Topic(
+        "What may run, and who decides.",
+        """
+Each call of a tool has a tier, by what it can do:
+
+read_only  Runs by itself.
+reversible  Runs; the state before it is kept.
+irreversible  Needs a person's yes: the tool's name, typed out.
+privileged  Is denied: it would need an authenticated person.
+
+A tool that can be undone only under conditions (sandboxed, offline, restorable) counts as
+irreversible where one of them does not hold.
+
+A profile can be stricter, under tiers: read_only and reversible may be allow, ask or deny,
+irreversible ask or deny. No profile, option or setting lets an irreversible call run unasked. A
+profile also says which tools are offered at all; any other is denied.
+
+Where nobody can be asked, nothing is assumed: the run is parked with exit code 77. Resume it in
+a terminal to answer: agentcli resume RUN.
+
+A yes is bound to what was shown: the arguments, the tool, the sandbox. What was seen is what
+runs. Limits of money, steps and time are in the profile under budget, or --usd, --steps, --time.
+""",
+    ),
+    "ledger": Topic(
+        "The record of a run.",
+        """
+Each run writes one file, ledger.jsonl: a record a line, each bound to the one before by a hash.
+An act is on disk before it begins, so that even a crash leaves no doubt about what was started.
+How a call ended is known as done, not done, or unknown.
+
+agentcli runs list  The runs, the newest first.
+agentcli replay RUN  Watch it again. Nothing is run or asked.
+agentcli replay RUN --verify  Recompute every decision from the facts.
+agentcli resume RUN  Go on where it stopped.
+
+RUN is an id, a unique beginning or end of one, the path of a ledger, or last.
+
+On resume, finished calls are not run again. One that was cut off is run again only if that is
+harmless; else a person is asked whether it happened. What cannot be undone is never run twice by
+itself.
+
+Secrets that are known or look like one are replaced by marks before anything is written. Whoever
+can write your files can replace a ledger as a whole.
+""",
+    ),
+    "tools": Topic(
+        "How tools are described, run and added.",
+        """
+A tool is a manifest, NAME.yaml, and most often a script beside it: in @config/tools, or a
+project's .agentcli/tools once trusted. The shipped ones are good examples:
+agentcli tools show NAME says where each is.
+
+name, version, description  Of these the model is told the first and the last.
+parameters  What it takes, as JSON Schema.
+tier  read_only, reversible, irreversible or privileged.
+reversible_when  What must hold: sandboxed, offline, restorable.
+egress, idempotent  Whether it can send data out; whether twice is like once.
+compensate  How it is undone.
+labels  How far its output is to be believed, and who may see it.
+timeout_s  How long it may take.
+run  A script, a command or a session.
+
+A script gets the arguments as JSON on stdin and prints {"text": ...} or {"error": ...}. It runs
+in the sandbox: docker, or bubblewrap, or with --sandbox local on this machine itself.
+
+agentcli tools check NAME  Says what is wrong with it.
+agentcli tools call NAME JSON  Calls it by hand, with all rules.
+""",
+    ),
+}
+
+
+def page_of_topic(name: str, columns: int) -> str:
+    """Return the page of a topic, as wide as there is room."""
+    topic = TOPICS[name]
+    paragraphs = with_folders(topic.text).strip().split("\n\n")
+    shown = [rendered(paragraph, columns) for paragraph in paragraphs]
+    text = page.filled(f"{name}: {topic.title[0].lower()}{topic.title[1:]}", columns)
+    # A list stands right below the line that announces it.
+    for before, part in zip([topic.title, *paragraphs], shown, strict=False):
+        text += ("\n" if before.endswith(":") else "\n\n") + part
+    return text
+
+
+def rendered(paragraph: str, columns: int) -> str:
+    lines = re.sub(r"\n +", " ", paragraph).splitlines()
+    rows = [match.groups() for line in lines if (match := ROW.fullmatch(line))]
+    if len(rows) == len(lines):
+        return page.listed([(name, about) for name, about in rows], columns)
+    return page.filled(paragraph, columns)
+
+
+def with_folders(text: str) -> str:
+    from agentcli import asset
+    from agentcli.cli.page import short
+
+    text = text.replace("@config", short(str(asset.config_home())))
+    return text.replace("@state", short(str(asset.state_home())))
