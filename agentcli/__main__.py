@@ -59,6 +59,10 @@ def run(words: list[str]) -> int:
 
 
 def call(words: list[str]) -> int:
+    if words[:1] == ["__complete"]:  # a shell asks
+        from agentcli.cli.complete import answer
+
+        return answer(words[1:])
     import typer
 
     from agentcli.cli.app import app

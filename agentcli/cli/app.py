@@ -5,7 +5,20 @@ import sys
 import typer
 
 from agentcli import version_line
-from agentcli.cli import chat, config, help, init, profile, replay, run, runs, sandbox, tools, trust
+from agentcli.cli import (
+    chat,
+    completion,
+    config,
+    help,
+    init,
+    profile,
+    replay,
+    run,
+    runs,
+    sandbox,
+    tools,
+    trust,
+)
 from agentcli.errors import UsageError
 
 app = typer.Typer(
@@ -27,6 +40,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(trust.app, name="trust")
 app.add_typer(tools.app, name="tools")
 app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(completion.app, name="completion")
 # Without a declared argument, which Typer would load pydantic for.
 app.command(
     "help", options_metavar="[TOPIC | COMMAND]", context_settings={"allow_extra_args": True}

@@ -159,7 +159,7 @@ def test_a_wrong_word_is_named_with_what_was_meant(
     assert see in hint
 
 
-@pytest.mark.parametrize("group", ["runs", "tools", "sandbox"])
+@pytest.mark.parametrize("group", ["runs", "tools", "sandbox", "completion"])
 def test_a_group_alone_shows_its_help_as_an_error(program: Program, group: str) -> None:
     ended = program.run(group)
     assert (ended.returncode, ended.stdout) == (64, "")
