@@ -1,7 +1,5 @@
 """The command line: what there is, and where each command lives."""
 
-import sys
-
 import typer
 
 from agentcli import version_line
@@ -16,10 +14,10 @@ from agentcli.cli import (
     run,
     runs,
     sandbox,
+    start,
     tools,
     trust,
 )
-from agentcli.errors import UsageError
 
 app = typer.Typer(
     name="agentcli",
@@ -56,8 +54,7 @@ def root(
         print(version_line())
         raise typer.Exit
     if ctx.invoked_subcommand is None:
-        print(ctx.get_help(), file=sys.stderr)
-        raise typer.Exit(UsageError.exit_code)
+        raise typer.Exit(start.start(ctx))
 
 
 help.explain(app)
