@@ -9,6 +9,7 @@ AgentcliError                 70  a message and what to do next
 │   ├── LedgerBusyError           another process writes it
 │   └── LedgerDamagedError        it is not what was written
 └── ConfigError               78  profiles, tools, settings, a missing key
+    └── MissingExtraError         a package that is not always installed
 """
 
 
@@ -64,3 +65,10 @@ class ConfigError(AgentcliError):
     """A profile, tool or setting is wrong, or a key is missing."""
 
     exit_code = 78
+
+
+class MissingExtraError(ConfigError):
+    """What is wanted needs packages that come with an extra. One line, which names it."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs the extra `{extra}`: pip install 'agentcli[{extra}]'")

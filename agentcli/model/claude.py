@@ -2,23 +2,23 @@
 
 import asyncio
 import json
-import socket
-import ssl
-import urllib.parse
-import urllib.request
+import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agentcli.core.message import Delta, ModelError, Reply, Request
+from agentcli.errors import MissingExtraError
 from agentcli.model.failure import failed_answer, one_line, title_of
+from agentcli.model.route import CONNECT_S, broken_connection, route_to
 from agentcli.model.wire import Json, ReplyBuilder, named, request_body
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
     from httpx2 import Response
 
-CONNECT_S = 10.0
+CHECK_S = 10.0
 DRAIN_S = 0.5
 PAGE_BYTES = 64_000
 NO_KEY = "there is no API key: set ANTHROPIC_API_KEY. `--model scripted:FILE` works without one."
@@ -87,34 +87,30 @@ class Claude:
         builder: ReplyBuilder,
         show: Callable[[Delta], None],
     ) -> Reply:
-        """Return the reply; what the client raises becomes a ModelError."""
-        import anthropic
-        import httpx2
-
-        host = client.base_url.host + by_proxy(client.base_url.scheme, client.base_url.host)
-        try:
+        with translated(client, self.retry_after_cap_s):
             return await self._hear(client, body, builder, show)
-        except anthropic.APIStatusError as error:
-            raise failed_answer(
-                error.status_code,
-                error.body,
-                error.response.headers,
-                request_id=one_line(error.request_id or "", 100),
-                retry_after_cap_s=self.retry_after_cap_s,
-            ) from error
-        except anthropic.APIConnectionError as error:
-            raise broken_connection(error.__cause__ or error, host) from error
-        except (httpx2.HTTPError, httpx2.StreamError) as error:
-            raise broken_connection(error, host) from error
-        except anthropic.APIError as error:
-            raise ModelError("transient", "the API answered with something unreadable") from error
-        except anthropic.AnthropicError as error:
-            # Nothing was sent: a profile on disk or a token source of the client's does not work.
-            raise ModelError("config", f"no credentials: {one_line(str(error), 300)}") from error
-        except UnicodeDecodeError as error:
-            raise ModelError("transient", "the reply is damaged: not UTF-8") from error
-        except UnicodeEncodeError as error:
-            raise ModelError("config", NOT_ASCII) from error
+
+    async def check(self) -> "Reached":
+        """Return whether the API can be reached with this key, at no cost. Never raises."""
+        host, tried, date, begun = "", False, "", time.monotonic()
+        problem: ModelError | None = None
+        try:
+            client = await self._open()
+            host, begun = client.base_url.host, time.monotonic()
+            async with asyncio.timeout(CHECK_S):
+                with translated(client, 0):
+                    answer = await client.models.with_raw_response.list(limit=1)
+            date, tried = answer.headers.get("date", ""), True
+        except ModelError as error:
+            problem = error
+            answered = getattr(error.__cause__, "response", None)
+            date = "" if answered is None else answered.headers.get("date", "")
+        except TimeoutError:
+            problem = ModelError("transient", f"{host} does not answer within {CHECK_S:g} s")
+        if problem is not None and problem.failure == "not_found":
+            problem = None  # a gateway that only knows messages
+        took_ms = round((time.monotonic() - begun) * 1000)
+        return Reached(host, took_ms, date, tried, problem)
 
     async def _hear(
         self,
@@ -163,6 +159,52 @@ class Claude:
         return builder.build()
 
 
+@dataclass(frozen=True)
+class Reached:
+    """What came of a check. date: of the server's answer, "" for none.
+
+    key_tried: the server looked at the key and took it. problem: what kept it from that.
+    """
+
+    host: str
+    took_ms: int
+    date: str = ""
+    key_tried: bool = False
+    problem: ModelError | None = None
+
+
+@contextmanager
+def translated(client: "AsyncAnthropic", retry_after_cap_s: float) -> Iterator[None]:
+    """Make a ModelError of whatever the client raises."""
+    import anthropic
+    import httpx2
+
+    route = route_to(client.base_url.scheme, client.base_url.host)
+    try:
+        yield
+    except anthropic.APIStatusError as error:
+        raise failed_answer(
+            error.status_code,
+            error.body,
+            error.response.headers,
+            request_id=one_line(error.request_id or "", 100),
+            retry_after_cap_s=retry_after_cap_s,
+        ) from error
+    except anthropic.APIConnectionError as error:
+        raise broken_connection(error.__cause__ or error, route) from error
+    except (httpx2.HTTPError, httpx2.StreamError) as error:
+        raise broken_connection(error, route) from error
+    except anthropic.APIError as error:
+        raise ModelError("transient", "the API answered with something unreadable") from error
+    except anthropic.AnthropicError as error:
+        # Nothing was sent: a profile on disk or a token source of the client's does not work.
+        raise ModelError("config", f"no credentials: {one_line(str(error), 300)}") from error
+    except UnicodeDecodeError as error:
+        raise ModelError("transient", "the reply is damaged: not UTF-8") from error
+    except UnicodeEncodeError as error:
+        raise ModelError("config", NOT_ASCII) from error
+
+
 def open_client(api_key: str | None, base_url: str | None) -> "AsyncAnthropic":
     """Return a client with the credentials that it finds by its own rules.
 
@@ -193,7 +235,9 @@ def open_client(api_key: str | None, base_url: str | None) -> "AsyncAnthropic":
         raise ModelError("config", f"{NO_KEY} The API client says: {said}") from error
     except UnicodeEncodeError as error:
         raise ModelError("config", NOT_ASCII) from error
-    except (httpx2.InvalidURL, ImportError, OSError, ValueError) as error:
+    except ImportError as error:
+        raise ModelError("config", str(MissingExtraError("a SOCKS proxy", "socks"))) from error
+    except (httpx2.InvalidURL, OSError, ValueError) as error:
         # A broken address, proxy or certificate file, from the environment.
         said = one_line(str(error), 300)
         raise ModelError("config", f"the API client cannot be set up: {said}") from error
@@ -233,64 +277,3 @@ async def web_page(response: "Response") -> ModelError:
             break
     said = title_of(page.decode("utf-8", "replace"))
     return ModelError("transient", "a web page came instead of a reply" + (said and f": {said}"))
-
-
-def broken_connection(error: BaseException, host: str) -> ModelError:
-    """Return what became of a connection, told by the errors' classes down to the system's."""
-    import httpx2
-
-    for cause in causes(error):
-        match cause:
-            case httpx2.LocalProtocolError() | httpx2.UnsupportedProtocol() | httpx2.InvalidURL():
-                said = one_line(str(cause), 200)
-                return ModelError("config", f"nothing could be sent to {host!r}: {said}")
-            case httpx2.ProxyError():
-                what = f"the proxy failed: {one_line(str(cause), 200)}"
-            case httpx2.ConnectTimeout():
-                what = f"it does not answer within {CONNECT_S:g} s"
-            case socket.gaierror():
-                what = "its name cannot be resolved"
-            case ConnectionRefusedError():
-                what = "the connection is refused"
-            case ssl.SSLCertVerificationError():
-                what = f"its TLS certificate is not trusted: {cause.verify_message}"
-            case ssl.SSLError():
-                what = "TLS fails"
-            case _:
-                continue
-        return ModelError("transient", f"cannot reach {host}: {what}")
-    match error:
-        case httpx2.ConnectError():
-            return ModelError("transient", f"cannot reach {host}: {one_line(str(error), 200)}")
-        case httpx2.DecodingError():
-            return ModelError("transient", "the reply is damaged: wrong compression")
-        case httpx2.TooManyRedirects():
-            return ModelError("transient", f"{host} redirects in a circle")
-    return ModelError("transient", f"the connection to {host} was cut")
-
-
-def by_proxy(scheme: str, host: str) -> str:
-    """Return " through the proxy NAME" if the environment sets one for this host, else ""."""
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get(scheme) or proxies.get("all")
-    if not proxy or urllib.request.proxy_bypass(host):
-        return ""
-    # Its address may hold a password.
-    with suppress(ValueError):
-        parts = urllib.parse.urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        return f" through the proxy {parts.hostname}"
-    return " through a proxy"
-
-
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield the error and all that led to it, outermost first."""
-    seen: set[int] = set()
-    left: list[BaseException | None] = [error]
-    while left:
-        if (found := left.pop()) is None or id(found) in seen:
-            continue
-        seen.add(id(found))
-        yield found
-        left += [found.__context__, found.__cause__]
-        if isinstance(found, BaseExceptionGroup):
-            left += found.exceptions

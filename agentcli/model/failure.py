@@ -27,6 +27,7 @@ BY_STATUS: dict[int, Failure] = {
     402: "billing",
     403: "permission",
     404: "not_found",
+    407: "config",
     408: "transient",
     409: "transient",
     413: "too_large",
@@ -52,7 +53,19 @@ WORDS: dict[Failure, str] = {
     "not_found": "the API does not know the model or the address",
     "too_large": "the request is larger than the API takes",
     "invalid": "the API refused the request",
+    "config": "the proxy wants a name and a password",
 }
+# The one thing to do next, where there is one. An overload is the server's, a limit is yours.
+HINTS: dict[Failure, str] = {
+    "auth": "Set a key that is valid: export ANTHROPIC_API_KEY=...",
+    "billing": "Look at the credit of the account, then go on.",
+    "config": "Put them into the proxy's address: export HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT",
+}
+TYPE_HINTS = {
+    "rate_limit_error": "This is your account's limit: wait a minute, then go on.",
+    "overloaded_error": "Many ask at once; it is not your limit. Wait a minute, then go on.",
+}
+STATUS_HINTS = {429: TYPE_HINTS["rate_limit_error"], 529: TYPE_HINTS["overloaded_error"]}
 TYPE_WORDS = {
     "rate_limit_error": "the rate limit is reached",
     "overloaded_error": "the API is overloaded",
@@ -97,7 +110,16 @@ def failed_answer(
     where = f" (HTTP {status})" if status != 200 else ""
     tail = f": {line}" if (line := one_line(text, 500)) else ""
     delay_ms = retry_after_ms(headers, retry_after_cap_s) if failure == "transient" else 0
-    return ModelError(failure, words + where + tail + named(request_id), retry_after_ms=delay_ms)
+    hint = HINTS.get(failure, "")
+    if failure == "transient":
+        hint = TYPE_HINTS.get(kind) or STATUS_HINTS.get(status, "")
+    text = words + where + tail + named(request_id)
+    return ModelError(failure, with_hint(text, hint), retry_after_ms=delay_ms)
+
+
+def with_hint(text: str, hint: str) -> str:
+    """Return a message whose first line says what is wrong, the next one what to do."""
+    return f"{text}\n{hint}" if hint else text
 
 
 def title_of(page: str) -> str:

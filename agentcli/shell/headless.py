@@ -67,7 +67,7 @@ class Progress:
             case Settled(step=step, status=status) if step in self.calls and status != "done":
                 self.say(f"✗ {self.calls[step].tool}: {status}")
             case Failed(message=message, failure=failure) if failure == "transient":
-                self.say(f"… {message}")
+                self.say(f"… {message.partition(chr(10))[0]}")
             case Started(act=Wait(until_us=until)):
                 self.say(f"… trying again in {max(0, until - rec.at_us) / 1e6:.0f} s")
 

@@ -212,7 +212,10 @@ class Transcript:
         self.finish_stream()
         color = "yellow" if failed.failure == "transient" else "red"
         what = f"{self.call(step)}: " if step in self.calls else ""
-        self.print(f"{self.paint('!', color)} {what}{visible(failed.message)}")
+        message = failed.message
+        if failed.failure == "transient":  # it is tried again: what to do comes at the end
+            message = message.partition("\n")[0]
+        self.print(f"{self.paint('!', color)} {what}{visible(message)}")
 
     def settled(self, step: StepId, status: str) -> None:
         self.running.pop(step, None)

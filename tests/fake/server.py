@@ -165,6 +165,9 @@ class FakeClaude:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
+            def do_GET(self) -> None:
+                self.do_POST()
+
             def do_POST(self) -> None:
                 size = int(self.headers.get("content-length", 0))
                 body = json.loads(self.rfile.read(size) or b"{}")
@@ -209,8 +212,9 @@ class FakeClaude:
     def _play(self, handler: BaseHTTPRequestHandler, behaviour: Behaviour) -> bool:
         """Return whether the connection may be used again."""
         if behaviour.status:
-            handler.send_response(behaviour.status)
+            handler.send_response_only(behaviour.status)
             headers = {
+                "date": handler.date_time_string(),
                 "request-id": REQUEST_ID,
                 **behaviour.headers,
                 "transfer-encoding": "chunked",

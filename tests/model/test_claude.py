@@ -5,17 +5,14 @@ import email.utils
 import gzip
 import json
 import random
-import socket
-import ssl
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agentcli.core.message import Delta, ModelError, Reply, Request, Said, ToolResult, Turn, Usage
-from agentcli.model.claude import Claude, broken_connection
+from agentcli.model.claude import Claude
 from tests.fake.server import (
     Behaviour,
     FakeClaude,
@@ -491,63 +488,3 @@ def test_wrong_settings_are_no_reason_to_try_again(options: dict[str, str]) -> N
 def test_a_broken_proxy_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "nonsense://x")
     assert failure().failure == "config"
-
-
-def test_a_refused_connection_says_so() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        failed = failure(base_url=f"http://127.0.0.1:{taken.getsockname()[1]}")
-    assert failed.failure == "transient"
-    assert str(failed) == "cannot reach 127.0.0.1: the connection is refused"
-
-
-def test_a_proxy_in_between_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        monkeypatch.setenv("HTTP_PROXY", f"http://me:secret@127.0.0.1:{port}")
-        failed = failure(base_url="http://api.example")
-    where = "api.example through the proxy 127.0.0.1"
-    assert str(failed) == f"cannot reach {where}: the connection is refused"
-
-
-def test_a_server_without_tls_says_so() -> None:
-    with FakeClaude() as fake:
-        failed = failure(base_url=fake.base_url.replace("http:", "https:"))
-    assert str(failed) == "cannot reach 127.0.0.1: TLS fails"
-
-
-def certificate_error() -> ssl.SSLError:
-    wrong = ssl.SSLCertVerificationError(1, "verify failed")
-    wrong.verify_message = "self-signed certificate"
-    return wrong
-
-
-@pytest.mark.parametrize(
-    ("cause", "words"),
-    [
-        (lambda: socket.gaierror(-2, "Name or service not known"), "name cannot be resolved"),
-        (certificate_error, "not trusted: self-signed certificate"),
-        (lambda: ExceptionGroup("all", [ConnectionRefusedError()]), "is refused"),
-        (lambda: OSError(101, "Network is unreachable"), "Network is unreachable"),
-    ],
-)
-def test_what_cannot_be_reached_is_told_by_its_cause(
-    cause: Callable[[], Exception], words: str
-) -> None:
-    import httpx2
-
-    found = cause()
-    outer = httpx2.ConnectError(str(found))
-    outer.__cause__ = found
-    failed = broken_connection(outer, "api.example")
-    assert failed.failure == "transient"
-    assert str(failed).startswith("cannot reach api.example: ")
-    assert words in str(failed)
-
-
-def test_a_failing_proxy_is_named() -> None:
-    import httpx2
-
-    failed = broken_connection(httpx2.ProxyError("407 Authentication Required"), "api.example")
-    assert str(failed) == "cannot reach api.example: the proxy failed: 407 Authentication Required"

@@ -1,0 +1,108 @@
+"""Where a key can come from: what the API client finds by itself, and what the settings name."""
+
+import os
+import stat
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentcli.errors import ConfigError, MissingExtraError
+
+COMMAND_S = 10
+LONGEST = 4096
+# The variables by which the client finds credentials, beside those of a federation.
+VARIABLES = (
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_AUTH_TOKEN",
+    "ANTHROPIC_PROFILE",
+    "ANTHROPIC_CONFIG_DIR",
+    "ANTHROPIC_FEDERATION_RULE_ID",
+)
+HEADERS = "ANTHROPIC_CUSTOM_HEADERS"
+
+
+@dataclass(frozen=True)
+class KeySource:
+    """One of these holds the key.
+
+    command: its words; it prints the key. keyring: the service under which it is kept.
+    """
+
+    file: Path | None = None
+    command: tuple[str, ...] = ()
+    keyring: str = ""
+
+
+def has_credentials(environ: Mapping[str, str]) -> bool:
+    """Return whether the API client may find credentials by itself. Cheap, and never wrongly no."""
+    if any(environ.get(name) for name in VARIABLES):
+        return True
+    headers = environ.get(HEADERS, "").lower()
+    if "authorization" in headers or "x-api-key" in headers:
+        return True
+    home = environ.get("HOME") or str(Path.home())
+    folder = Path(home, ".config", "anthropic")
+    return (folder / "active_config").exists() or any((folder / "configs").glob("*.json"))
+
+
+def read_key(source: KeySource) -> str:
+    """Return the key. Raises ConfigError, in which the key never stands."""
+    if source.file is not None:
+        where, text = str(source.file), from_file(source.file)
+    elif source.command:
+        where, text = f"the command {source.command[0]}", from_command(source.command)
+    else:
+        where, text = f"the keyring's {source.keyring}", from_keyring(source.keyring)
+    key = text.strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigError(f"{where}: must hold the API key and nothing else")
+    return key
+
+
+def from_file(path: Path) -> str:
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise ConfigError(f"{path}: the API key's file must be a regular file")
+            if found.st_uid not in (os.geteuid(), 0):
+                raise ConfigError(f"{path}: the API key's file belongs to somebody else")
+            if found.st_mode & 0o077:
+                hint = f"chmod 600 {path}"
+                raise ConfigError(f"{path}: others can read the API key", hint=hint)
+            return file.read(LONGEST).decode("utf-8", "replace")
+    except OSError as error:
+        message = f"{path}: the API key cannot be read: {error.strerror}"
+        raise ConfigError(message, hint="Set api.key_file: agentcli config paths") from error
+
+
+def from_command(command: tuple[str, ...]) -> str:
+    name = command[0]
+    try:
+        # Its stderr and stdin stay the terminal's: it may ask for a passphrase.
+        ended = subprocess.run(command, stdout=subprocess.PIPE, timeout=COMMAND_S, check=False)
+    except OSError as error:
+        raise ConfigError(f"{name}: cannot be run for the API key: {error.strerror}") from error
+    except subprocess.TimeoutExpired:
+        message = f"{name}: gave no API key within {COMMAND_S} s"
+        raise ConfigError(message, hint="Set api.key_command, or unlock what it asks") from None
+    if ended.returncode:
+        raise ConfigError(f"{name}: ended with {ended.returncode} and no API key")
+    return ended.stdout[:LONGEST].decode("utf-8", "replace")
+
+
+def from_keyring(service: str) -> str:
+    try:
+        import keyring
+        import keyring.errors
+    except ImportError:
+        raise MissingExtraError("a key from the keyring", "keyring") from None
+    try:
+        key = keyring.get_password(service, "agentcli")
+    except keyring.errors.KeyringError as error:
+        raise ConfigError(f"the keyring does not answer: {error}") from error
+    if not key:
+        hint = f"keyring set {service} agentcli"
+        raise ConfigError(f"the keyring has no key for {service}", hint=hint)
+    return key
