@@ -1,6 +1,5 @@
 """`agentcli chat`: a conversation at the terminal."""
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -26,16 +25,15 @@ def chat(
 
     agentcli chat
     agentcli chat -p coder -C ~/src/app
-    printf 'My name is Ann.\nWho am I?\n' | agentcli chat
+    agentcli chat < questions.txt
     """
     import datetime
 
     from agentcli import asset
-    from agentcli.compose.oneshot import OneShot
+    from agentcli.compose.key import credentials_for
+    from agentcli.compose.oneshot import begin
     from agentcli.compose.plan import Overrides, make_plan
-    from agentcli.compose.session import make_model
     from agentcli.config.settings import load_config
-    from agentcli.core.redact import known_secrets
     from agentcli.core.step import Agent
     from agentcli.ledger.folder import new_run
 
@@ -45,9 +43,9 @@ def chat(
     config = load_config(here)
     options.say_untrusted(config)
     plan = make_plan(config, config.profile(profile), Agent("chat"), here, over, title="chat")
+    credentials = credentials_for(plan.model, config)
     folder = new_run(asset.state_home(), datetime.datetime.now(datetime.UTC))
-    folder.keep_plan(plan, known_secrets(os.environ.items()))
-    return talk(OneShot(plan, folder, make_model(plan.model)), first, time)
+    return talk(begin(plan, folder, credentials), first, time)
 
 
 def first_line() -> str:

@@ -14,11 +14,11 @@ from agentcli.cli import options
 from agentcli.errors import AgentcliError, InputError, LedgerError, UsageError
 
 if TYPE_CHECKING:
+    from agentcli.compose.oneshot import OneShot
     from agentcli.compose.outcome import Outcome
     from agentcli.compose.plan import Overrides
     from agentcli.core.event import Input
     from agentcli.core.plan import Plan
-    from agentcli.ledger.folder import RunFolder
 
 OUTPUT = Annotated[Path | None, typer.Option("--output", "-o", help="Where the answer goes.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
@@ -53,8 +53,8 @@ def run(
         from agentcli.compose.plan import Overrides
 
         over = Overrides(model or None, sandbox or None, options.parse_usd(usd), steps, time)
-        plan, folder = plan_of(task, prompt, parse_vars(var or []), profile, workspace, over)
-        return drive(plan, folder, as_json=as_json, stream_json=stream_json, output=output)
+        shot = begun(task, prompt, parse_vars(var or []), profile, workspace, over)
+        return drive(shot, as_json=as_json, stream_json=stream_json, output=output)
 
     return documented(work, as_json, stream_json)
 
@@ -69,44 +69,43 @@ def resume(
     as_json: JSON = False,
     stream_json: STREAM = False,
 ) -> int:
-    """Go on with a run that stopped: with its own profile, task, tools and limits.
+    """Go on with a run that stopped.
+
+    It keeps its own profile, task, tools and limits.
 
     agentcli resume last
     agentcli resume 20261123-1130 --usd 5
     """
 
     def work() -> int:
-        from msgspec.structs import replace
-
         from agentcli.cli.chat import first_line, talk
-        from agentcli.compose.oneshot import OneShot
-        from agentcli.compose.session import make_model
 
-        plan, folder, more = taken_up(run, model, usd, steps)
-        plan = replace(plan, time_s=time or plan.time_s)
-        if plan.agent.pattern == "chat":
+        shot = taken_up(run, model, usd, steps, time)
+        if shot.plan.agent.pattern == "chat":
             if as_json or stream_json:
                 raise UsageError("a chat does not go on in JSON")
-            first = first_line()
-            return talk(OneShot(plan, folder, make_model(plan.model), more=more), first, time)
-        return drive(plan, folder, more, as_json=as_json, stream_json=stream_json, output=output)
+            return talk(shot, first_line(), time)
+        return drive(shot, as_json=as_json, stream_json=stream_json, output=output)
 
     return documented(work, as_json, stream_json)
 
 
-def taken_up(
-    run: str, model: str, usd: str, steps: int | None
-) -> tuple["Plan", "RunFolder", tuple["Input", ...]]:
-    """Return the plan of a run that goes on, and what the command line adds to it."""
+def taken_up(run: str, model: str, usd: str, steps: int | None, time_s: int | None) -> "OneShot":
+    """Return the work at a run that goes on, with what the command line adds to it."""
     from msgspec.structs import replace
 
     from agentcli import asset
+    from agentcli.compose.key import credentials_for
+    from agentcli.compose.oneshot import OneShot
     from agentcli.compose.plan import UUSD, absolute, refuse_other_price, refuse_own_files
+    from agentcli.compose.session import make_model
+    from agentcli.config.settings import load_config
     from agentcli.core.event import BudgetRaised
     from agentcli.ledger.folder import find_run
 
     folder = find_run(asset.state_home(), run)
     plan = folder.plan()
+    plan = replace(plan, time_s=time_s or plan.time_s)
     refuse_own_files(Path(plan.sandbox.workspace))
     if model:
         refuse_other_price(plan, absolute(model))
@@ -115,7 +114,8 @@ def taken_up(
     more: tuple[Input, ...] = ()
     if money is not None or steps is not None:
         more = (BudgetRaised(int(money * UUSD) if money else 0, steps or 0),)
-    return plan, folder, more
+    found = credentials_for(plan.model, load_config(Path(plan.sandbox.workspace)))
+    return OneShot(plan, folder, make_model(plan.model, found), found.known, more=more)
 
 
 class Interruption(AgentcliError):
@@ -155,22 +155,24 @@ def parse_vars(words: list[str]) -> dict[str, str]:
     return values
 
 
-def plan_of(
+def begun(
     task: str,
     prompt: str,
     values: dict[str, str],
     profile: str,
     workspace: Path | None,
     over: "Overrides",
-) -> tuple["Plan", "RunFolder"]:
-    """Return the plan of what the command line asks for, and the folder of its run."""
+) -> "OneShot":
+    """Return the work at a new run of what the command line asks for."""
     import datetime
 
     from agentcli import asset
+    from agentcli.compose.key import credentials_for
+    from agentcli.compose.oneshot import begin
     from agentcli.compose.plan import make_plan
     from agentcli.config.settings import load_config
     from agentcli.config.task import load_task, make_workspace
-    from agentcli.core.redact import Redactor, known_secrets
+    from agentcli.core.redact import Redactor
     from agentcli.core.step import Agent
     from agentcli.ledger.folder import new_run
 
@@ -183,6 +185,7 @@ def plan_of(
             raise UsageError("a task and --prompt do not go together")
         loaded = load_task(task, values, config)
         who = config.profile(profile, loaded.file.profile, loaded.file.limits)
+        found = credentials_for(over.model or who.model or "", config)
         folder = new_run(asset.state_home(), now)
         root = make_workspace(loaded, here, folder.workspace)
         title = loaded.file.title or loaded.name
@@ -192,12 +195,11 @@ def plan_of(
             raise UsageError("--var goes with a task")
         text = read_prompt(prompt, task)
         who = config.profile(profile)
-        known = known_secrets(os.environ.items())
-        title = first_line(Redactor(b"", known).clean(text))  # whole secrets, before it is cut
+        found = credentials_for(over.model or who.model or "", config)
+        title = first_line(Redactor(b"", found.known).clean(text))  # whole, before it is cut
         plan = make_plan(config, who, Agent("react", text), here, over, title=title)
         folder = new_run(asset.state_home(), now)
-    folder.keep_plan(plan, known_secrets(os.environ.items()))
-    return plan, folder
+    return begin(plan, folder, found)
 
 
 def read_prompt(prompt: str, task: str) -> str:
@@ -222,9 +224,7 @@ def first_line(text: str) -> str:
 
 
 def drive(
-    plan: "Plan",
-    folder: "RunFolder",
-    more: tuple["Input", ...] = (),
+    shot: "OneShot",
     *,
     as_json: bool,
     stream_json: bool,
@@ -233,12 +233,11 @@ def drive(
     """Run in the way that the streams and options ask for, and return the exit code."""
     from dataclasses import replace
 
-    from agentcli.compose.oneshot import OneShot, run_to_end
-    from agentcli.compose.session import make_model
+    from agentcli.compose.oneshot import run_to_end
     from agentcli.shell import headless
 
+    plan, folder = shot.plan, shot.folder
     output_of(plan, output)  # a wrong one is found before anything is spent
-    shot = OneShot(plan, folder, make_model(plan.model), more=more)
     structured = plan.agent.checks.answer_schema is not None
     machine = as_json or stream_json
     if plan.policy.offered and plan.sandbox.backend != "docker" and not machine:
@@ -260,7 +259,7 @@ def drive(
 
         outcome = run_in_terminal(shot)
         while lacks_image(outcome) and offer_image(plan.sandbox.image):
-            outcome = run_in_terminal(replace(shot, model=make_model(plan.model), more=()))
+            outcome = run_in_terminal(replace(shot, more=()))
     else:
         front = headless.Progress(sys.stderr).front
         outcome = run_to_end(replace(shot, front=front).go())

@@ -1,6 +1,5 @@
 """`agentcli tools`: what the model may be offered, and one call by hand."""
 
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -103,9 +102,10 @@ def call(
 
     from agentcli import asset
     from agentcli.cli.run import drive
+    from agentcli.compose.key import Credentials
+    from agentcli.compose.oneshot import begin
     from agentcli.compose.plan import Overrides, make_plan
     from agentcli.config.settings import load_config
-    from agentcli.core.redact import known_secrets
     from agentcli.core.step import Agent, Call
     from agentcli.ledger.folder import new_run
 
@@ -117,8 +117,7 @@ def call(
     config = load_config(here)
     plan = make_plan(config, config.profile(profile), one, here, over, title=f"tools call {name}")
     folder = new_run(asset.state_home(), datetime.datetime.now(datetime.UTC))
-    folder.keep_plan(plan, known_secrets(os.environ.items()))
-    return drive(plan, folder, as_json=False, stream_json=False)
+    return drive(begin(plan, folder, Credentials()), as_json=False, stream_json=False)
 
 
 def parse(text: str) -> dict[str, object]:

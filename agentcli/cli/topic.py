@@ -66,6 +66,7 @@ The terminal:
 NO_COLOR, CLICOLOR=0, TERM=dumb, CI  No colours.
 CLICOLOR_FORCE  Colours everywhere.
 COLUMNS  How wide help is.
+LC_ALL, LC_CTYPE, LANG  Whether the terminal takes UTF-8.
 VISUAL, EDITOR  What edits the arguments of a call.
 
 Settings; an option on the command line goes before them, profiles and settings files after:
@@ -86,7 +87,7 @@ XDG_CONFIG_HOME, XDG_DATA_HOME  Where configuration and runs live.
         """
 Your configuration is in @config
 
-settings.yaml  What to use where nothing else is said.
+settings.yaml  What holds where nothing else is said: agentcli config show.
 profiles/  Who works: NAME.yaml each, for --profile NAME.
 tasks/  What can be asked for: NAME.yaml each, for agentcli run NAME.
 tools/  Your own tools: NAME.yaml and its script.
@@ -103,6 +104,7 @@ runs/ID/private/  Secrets that the ledger must not hold.
 runs/ID/workspace/  The copy that a task worked on, if it asked for one.
 store/  States of workspaces before changes.
 history  What was typed in chats.
+trust.json  Which projects' own files you have accepted.
 
 A project may bring its own settings.yaml, profiles/, tasks/ and tools/ in .agentcli/. They
 count only once you have accepted their exact content: agentcli trust grant. After any change
@@ -138,7 +140,8 @@ g N  Goes to record N.
 q  Leaves.
 
 The API key comes from the environment: ANTHROPIC_API_KEY, or what agentcli help env names
-beside it. Without one, --model scripted:FILE plays a script, as agentcli demo does.
+beside it; else from your settings.yaml: api: {key_file: PATH}, or key_command: [PROGRAM, ...],
+or keyring: NAME. Without one, --model scripted:FILE plays a script, as agentcli demo does.
 """,
     ),
     "policy": Topic(
@@ -155,8 +158,9 @@ A tool that can be undone only under conditions (sandboxed, offline, restorable)
 irreversible where one of them does not hold.
 
 A profile can be stricter, under tiers: read_only and reversible may be allow, ask or deny,
-irreversible ask or deny. No profile, option or setting lets an irreversible call run unasked. A
-profile also says which tools are offered at all; any other is denied.
+irreversible ask or deny; under ask it names tools that ask each time. Nothing lets an
+irreversible call run unasked: no profile, option or setting. A profile also says which tools are
+offered at all; any other is denied.
 
 Where nobody can be asked, nothing is assumed: the run is parked with exit code 77. Resume it in
 a terminal to answer: agentcli resume RUN.

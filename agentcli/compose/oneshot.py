@@ -6,8 +6,9 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from agentcli.compose.key import Credentials
 from agentcli.compose.outcome import Outcome, Tally, outcome_of
-from agentcli.compose.session import Front, Session, quiet_front
+from agentcli.compose.session import Front, Session, make_model, quiet_front
 from agentcli.core.event import Input, Pause, Paused, Recorded
 from agentcli.core.plan import Plan
 from agentcli.ledger.folder import RunFolder
@@ -16,11 +17,15 @@ from agentcli.loop.port import Model
 
 @dataclass
 class OneShot:
-    """One process's work at one run. `more`: facts beside its start or resumption."""
+    """One process's work at one run. `more`: facts beside its start or resumption.
+
+    known: exact secrets that no record may hold.
+    """
 
     plan: Plan
     folder: RunFolder
     model: Model
+    known: tuple[str, ...] = ()
     front: Front = field(default_factory=quiet_front)
     more: tuple[Input, ...] = ()
 
@@ -30,7 +35,7 @@ class OneShot:
         front = Front(
             both(tally.publish, self.front.publish), self.front.show, self.front.show_card
         )
-        async with Session(self.plan, self.folder, front, self.model) as session:
+        async with Session(self.plan, self.folder, front, self.model, self.known) as session:
             for rec in session.records:
                 tally.publish(rec)
             if state_is_over(session):
@@ -48,6 +53,16 @@ class OneShot:
                 finally:
                     timer.cancel()
             return outcome_of(state, tally, session.journal.read)
+
+
+def begin(plan: Plan, folder: RunFolder, credentials: Credentials) -> OneShot:
+    """Return the work at a new run, whose plan is kept first.
+
+    Raises MissingFileError, InputError for a script that cannot be played; LedgerError.
+    """
+    model = make_model(plan.model, credentials)
+    folder.keep_plan(plan, credentials.known)
+    return OneShot(plan, folder, model, credentials.known)
 
 
 def run_to_end(work: Coroutine[None, None, Outcome]) -> Outcome:

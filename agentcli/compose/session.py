@@ -3,10 +3,9 @@
 import asyncio
 import importlib
 import json
-import os
 import pkgutil
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,13 @@ from msgspec.structs import replace
 from agentcli import __version__, asset
 from agentcli.approval.human import Human
 from agentcli.approval.nobody import Nobody
+from agentcli.compose.key import Credentials
 from agentcli.core.event import Input, Recorded, Replied, RunResumed, RunStarted, Settled, Started
 from agentcli.core.fold import fold_all
 from agentcli.core.message import Reply, Request, ToolSpec
 from agentcli.core.plan import Plan, StoredTool
 from agentcli.core.policy import Rules
 from agentcli.core.question import Answer, Question
-from agentcli.core.redact import known_secrets
 from agentcli.core.sandbox import SandboxSpec
 from agentcli.core.state import RunState
 from agentcli.core.step import Pattern
@@ -70,6 +69,7 @@ def quiet_front() -> Front:
 
 
 LOST_AT_MOST = 3
+NOTHING = Credentials()
 
 
 class LazySandbox:
@@ -117,7 +117,7 @@ async def open_sandbox(spec: SandboxSpec, run: str) -> Sandbox:
     return sandbox
 
 
-def make_model(name: str) -> Model:
+def make_model(name: str, credentials: Credentials = NOTHING) -> Model:
     """Return the model of a name: an id of Claude's, `scripted:FILE`, or `recorded:RUN`."""
     kind, _, rest = name.partition(":")
     if kind == "scripted":
@@ -130,7 +130,7 @@ def make_model(name: str) -> Model:
         return RecordedModel(recorded_replies(RunFolder(Path(rest))))
     from agentcli.model.claude import Claude
 
-    return Claude()
+    return Claude(api_key=credentials.api_key, base_url=credentials.base_url)
 
 
 def warm_model(name: str) -> None:
@@ -173,6 +173,7 @@ def store_tool(tool: LoadedTool) -> StoredTool:
 class Session:
     """A run in this process: its ledger is open for writing, its sandbox on first use.
 
+    known: exact secrets that no record may hold.
     Use as `async with`. Raises LedgerBusyError, LedgerDamagedError, LedgerError.
     """
 
@@ -180,12 +181,12 @@ class Session:
     folder: RunFolder
     front: Front
     model: Model
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    known: tuple[str, ...] = ()
     inbox: QueueInbox = field(default_factory=QueueInbox)
     state: RunState = field(default_factory=RunState)
 
     async def __aenter__(self) -> "Session":
-        vault = Vault(self.folder.private, known_secrets(self.environ.items()))
+        vault = Vault(self.folder.private, self.known)
         self.journal = FileJournal(self.folder.ledger, vault, now_us)
         self.rules = rules_of(self.plan)
         self.records = self.journal.records
@@ -234,7 +235,7 @@ class Session:
             stored_tools(plan),
             plan.sandbox,
             self.sandbox,
-            Snapshots(workspace, asset.state_home(self.environ) / "store"),
+            Snapshots(workspace, asset.state_home() / "store"),
             vault.redactor.clean,
             Outputs(self.folder.outputs).put,
             outputs_seen_at(plan, self.folder),

@@ -70,9 +70,10 @@ class Chat:
         self.prompt = Prompt(history, self.on_line, self.on_interrupt, self.leave, self.footer)
         self.transcript = Transcript(self.prompt, terminal.width, color)
         front = Front(self.publish, self.transcript.show, self.show_card)
-        plan, folder, model = self.shot.plan, self.shot.folder, self.shot.model
+        shot = self.shot
+        plan, folder, model = shot.plan, shot.folder, shot.model
         threading.Thread(target=warm_model, args=(plan.model,), daemon=True).start()
-        async with Session(plan, folder, front, model) as self.session:
+        async with Session(plan, folder, front, model, shot.known) as self.session:
             self.greet()
             for rec in self.session.records:
                 self.note(rec)
