@@ -7,6 +7,7 @@ from agentcli.cli import (
     chat,
     completion,
     config,
+    doctor,
     help,
     init,
     profile,
@@ -32,6 +33,7 @@ app.command("run")(run.run)
 app.command("resume")(run.resume)
 app.command("replay")(replay.replay)
 app.command("init")(init.init)
+app.command("doctor")(doctor.doctor)
 app.add_typer(runs.app, name="runs")
 app.add_typer(profile.app, name="profile")
 app.add_typer(config.app, name="config")

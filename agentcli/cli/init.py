@@ -51,7 +51,7 @@ description: Works on this project.
 
 
 def init(workspace: options.WORKSPACE = None) -> None:
-    """Write a commented profile and settings of its own into a project, to begin from.
+    """Give a project a commented profile of its own.
 
     agentcli init
     agentcli init -C ~/src/app

@@ -1,0 +1,40 @@
+"""`agentcli doctor`: whether all that a run needs is there, and what mends what is not."""
+
+from typing import Annotated
+
+import typer
+
+from agentcli.cli import options
+
+
+def doctor(
+    workspace: options.WORKSPACE = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> int:
+    """Look whether all is there that a run needs.
+
+    What is not comes with one thing that mends it. It works without a network. The exit code is
+    that of the first thing that fails.
+
+    agentcli doctor
+    agentcli doctor --json
+    """
+    import json
+    from dataclasses import asdict
+
+    from agentcli.compose.doctor import examine
+    from agentcli.core.visible import visible
+
+    found = []
+    for finding in examine(options.workspace_of(workspace)):
+        found.append(finding)
+        if not as_json:
+            mark = {"ok": "✓", "warn": "!", "fail": "✗"}[finding.state]
+            print(visible(f"{mark} {finding.name:10} {finding.detail}"), flush=True)
+            if finding.fix and finding.state != "ok":
+                print(visible(f"    mend it: {finding.fix}"), flush=True)
+    code = next((finding.exit_code for finding in found if finding.state == "fail"), 0)
+    if as_json:
+        document = {"exit_code": code, "findings": [asdict(finding) for finding in found]}
+        print(json.dumps(document, ensure_ascii=False, indent=2))
+    return code
