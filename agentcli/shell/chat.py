@@ -28,7 +28,7 @@ from agentcli.core.question import Answer, Question
 from agentcli.core.step import ROOT, StepId
 from agentcli.core.visible import visible
 from agentcli.shell import terminal
-from agentcli.shell.headless import where_tools_run
+from agentcli.shell.headless import last_line, where_tools_run
 from agentcli.shell.player import FRAME_S
 from agentcli.shell.prompt import Prompt
 from agentcli.shell.transcript import Transcript
@@ -84,7 +84,7 @@ class Chat:
                 self.session.sandbox.warm()
             await self.talk()
             await self.prompt.flush()
-        print(f"ledger: {folder.ledger}\nresume: agentcli resume {folder.id}")
+        print(visible(last_line(str(folder.ledger), folder.id, goes_on=True)))
         return EXIT_OF_PARKING[self.tally.parked.why] if self.tally.parked else 0
 
     async def talk(self) -> None:

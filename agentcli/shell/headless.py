@@ -106,11 +106,15 @@ def last_lines(outcome: Outcome, ledger: str) -> list[str]:
     lines = [outcome.message, outcome.hint] if outcome.message else []
     lines += [
         f"{outcome.status} · {turns} · {tokens:,} tokens · {outcome.tally.cost}",
-        f"ledger: {ledger}",
+        last_line(ledger, outcome.run, goes_on=outcome.status == "parked"),
     ]
-    if outcome.status == "parked":
-        lines.append(f"resume: agentcli resume {outcome.run}")
     return [line for line in lines if line]
+
+
+def last_line(ledger: str, run: str, *, goes_on: bool) -> str:
+    """Return where a run is kept and the command that goes on from it."""
+    verb = "resume" if goes_on else "replay"
+    return f"ledger: {ledger} · {verb}: agentcli {verb} {run}"
 
 
 def answer_to(out: TextIO, answer: str) -> None:

@@ -18,7 +18,17 @@ def test_the_answer_alone_is_on_stdout_and_the_last_lines_name_the_ledger(progra
     assert "done · 1 turn" in ended.stderr
     if SANDBOX == "bubblewrap":
         assert "tools run in bubblewrap, which bounds less" in ended.stderr
-    assert "ledger: " in ended.stderr
+    ledger = next(program.home.glob("runs/*/ledger.jsonl"))
+    last = f"ledger: {ledger} · replay: agentcli replay {ledger.parent.name}"
+    assert ended.stderr.splitlines()[-1] == last
+
+
+def test_a_parked_run_ends_with_the_command_that_resumes_it(program: Program) -> None:
+    words = ("--model", program.script(DONE), "--sandbox", SANDBOX, "--usd", "0.0001")
+    ended = program.run("run", "--prompt", "Hi", *words)
+    ledger = next(program.home.glob("runs/*/ledger.jsonl"))
+    last = f"ledger: {ledger} · resume: agentcli resume {ledger.parent.name}"
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (76, last)
 
 
 def test_a_prompt_may_be_piped_in_beside_the_one_given(program: Program) -> None:
