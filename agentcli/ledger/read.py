@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentcli.core.event import Recorded
-from agentcli.errors import InputError, LedgerDamagedError, MissingFileError
-from agentcli.ledger.line import Chain, refuse_newer
+from agentcli.errors import InputError
+from agentcli.ledger.follow import Follower
 
 
 @dataclass(frozen=True)
@@ -21,23 +21,9 @@ def read_ledger(path: Path) -> Reading:
 
     Raises MissingFileError, InputError where it is no ledger, LedgerDamagedError with the line.
     """
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path}: not a file, so no ledger")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise MissingFileError(f"{path}: {error.strerror}") from error
-    lines = data.splitlines(keepends=True)
-    if not lines:
-        raise InputError(f"{path}: an empty file, not a ledger")
-    refuse_newer(path, lines[0])
-    chain, records, offset = Chain(), list[Recorded](), 0
-    for number, line in enumerate(lines, start=1):
-        try:
-            records.append(chain.read(line))
-        except LedgerDamagedError as error:
-            if number == len(lines) and not line.endswith(b"\n"):
-                return Reading(records, len(line))
-            raise LedgerDamagedError(f"{path}: line {number}, byte {offset}: {error}") from error
-        offset += len(line)
-    return Reading(records)
+    with Follower(path) as follower:
+        records = follower.news()
+    if not records:
+        what = "without a whole record" if follower.torn_bytes else "an empty file"
+        raise InputError(f"{path}: {what}, not a ledger")
+    return Reading(records, follower.torn_bytes)
