@@ -1,8 +1,11 @@
 """`agentcli replay`: a recorded run, watched or recomputed, with no network and no key."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from agentcli.errors import UsageError
 
 if TYPE_CHECKING:
     from agentcli.ledger.folder import RunFolder
@@ -14,26 +17,47 @@ def replay(
     verify: Annotated[
         bool, typer.Option("--verify", help="Recompute every decision and compare.")
     ] = False,
-    speed: Annotated[float, typer.Option("--speed", min=0.01, help="How much faster.")] = 1.0,
-    instant: Annotated[bool, typer.Option("--instant", help="Without the waits.")] = False,
+    speed: Annotated[
+        float | None, typer.Option("--speed", min=0.01, help="How much faster.")
+    ] = None,
+    instant: Annotated[bool, typer.Option("--instant", help="All that is there, at once.")] = False,
+    step: Annotated[bool, typer.Option("--step", help="Begin paused.")] = False,
+    to: Annotated[
+        int | None,
+        typer.Option("--to", min=1, help="Begin at this record; without a terminal, end there."),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Of a run under way, begin at the present.")
+    ] = False,
 ) -> int:
     """Watch a run again as it looked, or recompute it from its ledger.
 
     agentcli replay last --speed 4
     agentcli replay 20261123-1130 --verify
+    agentcli replay last --follow
+
+    Keys: space stops and goes on, n and b go one on and one back, g goes to a record by its
+    number, + and - change the speed, q leaves. Without a terminal it waits for nothing unless
+    --speed is given. A run under way is shown as it goes on.
     """
     from agentcli import asset
     from agentcli.ledger.folder import find_run
+    from agentcli.ledger.follow import Follower
     from agentcli.ledger.read import read_ledger
 
+    if instant and (speed is not None or step or follow):
+        raise UsageError("--instant does not go with --speed, --step or --follow")
     folder = find_run(asset.state_home(), ledger)
-    reading = read_ledger(folder.ledger)
     if verify:
-        return verify_run(folder, reading)
-    from agentcli.shell.watch import watch
+        return verify_run(folder, read_ledger(folder.ledger))
+    from agentcli.shell.playback import Wish, watch
 
-    watch(reading.records, speed=None if instant else speed)
-    return 0
+    if step and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("--step needs a terminal, for its keys")
+    with Follower(folder.ledger) as follower:
+        waits = not instant and (sys.stdout.isatty() or speed is not None)
+        wish = Wish(speed or 1.0 if waits else None, step, to or 0, follow, stays=not instant)
+        return watch(follower, folder.id, wish)
 
 
 def verify_run(folder: "RunFolder", reading: "Reading") -> int:

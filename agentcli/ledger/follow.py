@@ -37,9 +37,12 @@ class Follower:
     def news(self) -> list[Recorded]:
         """Return the records that have come, each checked against the chain.
 
-        Raises LedgerDamagedError with the line, LedgerError if a newer program wrote it.
+        Raises LedgerDamagedError with the line, LedgerError if a newer program wrote it,
+        InputError where no record is and nobody is about to write one.
         """
         found = os.fstat(self.file)
+        if not found.st_size and not self.is_written():
+            raise InputError(f"{self.path}: an empty file, not a ledger")
         if self.stamp == (stamp := (found.st_size, found.st_mtime_ns)):
             return []
         self.stamp = stamp
@@ -47,6 +50,8 @@ class Follower:
             raise LedgerDamagedError(f"{self.path}: it has become shorter")
         *lines, torn = self.appended(found.st_size).split(b"\n")
         self.torn_bytes = len(torn)
+        if not (self.offset or lines or self.is_written()):
+            raise InputError(f"{self.path}: without a whole record, not a ledger")
         if not self.offset:
             refuse_newer(self.path, lines[0] if lines else torn)
         records = []

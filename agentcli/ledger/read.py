@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentcli.core.event import Recorded
-from agentcli.errors import InputError
 from agentcli.ledger.follow import Follower
 
 
@@ -23,7 +22,4 @@ def read_ledger(path: Path) -> Reading:
     """
     with Follower(path) as follower:
         records = follower.news()
-    if not records:
-        what = "without a whole record" if follower.torn_bytes else "an empty file"
-        raise InputError(f"{path}: {what}, not a ledger")
-    return Reading(records, follower.torn_bytes)
+        return Reading(records, follower.torn_bytes)

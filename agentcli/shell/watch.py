@@ -1,9 +1,9 @@
-"""A run, or the replay of one, on a terminal of lines: finished above, live below."""
+"""A run on a terminal of lines: finished above, live below."""
 
 import asyncio
 import contextlib
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TextIO
 
@@ -16,7 +16,7 @@ from agentcli.core.visible import visible
 from agentcli.shell import terminal
 from agentcli.shell.headless import answer_to, last_lines
 from agentcli.shell.live import LiveRegion
-from agentcli.shell.player import FRAME_S, play
+from agentcli.shell.player import FRAME_S
 from agentcli.shell.transcript import Transcript
 
 
@@ -87,13 +87,3 @@ async def tick(transcript: Transcript) -> None:
     while True:
         transcript.tick()
         await asyncio.sleep(FRAME_S)
-
-
-def watch(records: Sequence[Recorded], *, speed: float | None) -> None:
-    """Show a recorded run as it looked."""
-    color = terminal.is_color(sys.stdout)
-    region = LiveRegion(sys.stdout, terminal.size, color)
-    try:
-        play(records, Transcript(region, terminal.width, color), speed=speed)
-    finally:
-        region.close()

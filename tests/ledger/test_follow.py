@@ -27,9 +27,9 @@ def test_a_ledger_that_grows_by_any_pieces_is_read_once_and_whole(
     tmp_path: Path, step: int
 ) -> None:
     path, records = tmp_path / "ledger.jsonl", []
-    path.write_bytes(b"")
     sizes = range(0, len(WHOLE), step) if step > 1 else range(len(WHOLE) - 300, len(WHOLE))
-    with Follower(path) as follower, path.open("ab") as file:
+    with path.open("ab") as file, Follower(path) as follower:
+        fcntl.flock(file, fcntl.LOCK_EX)
         for end in [*sizes, len(WHOLE)]:
             file.write(WHOLE[file.tell() : end])
             file.flush()
