@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def replay(
-    ledger: Annotated[str, typer.Argument(help="A run: its id, a prefix, a path, or last.")],
+    ledger: Annotated[
+        str, typer.Argument(help="A run: its id, a prefix, a path, a bundle, or last.")
+    ],
     verify: Annotated[
         bool, typer.Option("--verify", help="Recompute every decision and compare.")
     ] = False,
@@ -41,23 +43,23 @@ def replay(
     --speed is given. A run under way is shown as it goes on.
     """
     from agentcli import asset
-    from agentcli.ledger.folder import find_run
+    from agentcli.ledger.bundle import opened_run
     from agentcli.ledger.follow import Follower
     from agentcli.ledger.read import read_ledger
 
     if instant and (speed is not None or step or follow):
         raise UsageError("--instant does not go with --speed, --step or --follow")
-    folder = find_run(asset.state_home(), ledger)
-    if verify:
-        return verify_run(folder, read_ledger(folder.ledger))
-    from agentcli.shell.playback import Wish, watch
-
     if step and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("--step needs a terminal, for its keys")
-    with Follower(folder.ledger) as follower:
-        waits = not instant and (sys.stdout.isatty() or speed is not None)
-        wish = Wish(speed or 1.0 if waits else None, step, to or 0, follow, stays=not instant)
-        return watch(follower, folder.id, wish)
+    from agentcli.shell.playback import Wish, watch
+
+    waits = not instant and (sys.stdout.isatty() or speed is not None)
+    wish = Wish(speed or 1.0 if waits else None, step, to or 0, follow, stays=not instant)
+    with opened_run(asset.state_home(), ledger) as folder:
+        if verify:
+            return verify_run(folder, read_ledger(folder.ledger))
+        with Follower(folder.ledger) as follower:
+            return watch(follower, folder.id, wish)
 
 
 def verify_run(folder: "RunFolder", reading: "Reading") -> int:
@@ -65,16 +67,26 @@ def verify_run(folder: "RunFolder", reading: "Reading") -> int:
     import msgspec
 
     from agentcli.compose.session import rules_of
+    from agentcli.core.record import encode
     from agentcli.core.visible import visible
+    from agentcli.errors import InputError
     from agentcli.ledger.verify import verify
 
-    difference = verify(rules_of(folder.plan()), reading.records)
+    given = folder.given()
+    if given.missing and b"[REDACTED:" in encode(given.plan.policy):
+        raise InputError(f"{folder.id}: its policy holds secrets that are not here to decide by")
+    difference = verify(rules_of(given.plan), reading.records)
     if reading.torn_bytes:
         print(f"the last line is torn: {reading.torn_bytes} bytes that were never acknowledged")
     if difference is None:
         print(
             f"ok: {len(reading.records)} records, every decision follows from the facts before it"
         )
+        if given.missing:
+            print(
+                f"private values of the plan that are not here: {given.missing}; so its own digest "
+                "could not be compared"
+            )
         return 0
     due = "to wait" if difference.due is None else msgspec.json.encode(difference.due).decode()
     print(f"record {difference.seq} differs")

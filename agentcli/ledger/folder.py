@@ -8,13 +8,13 @@ from pathlib import Path
 
 import msgspec
 
-from agentcli.core.event import Ended, Event, Parked, RunStarted
+from agentcli.core.event import Ended, Event, Parked, Recorded, RunStarted
 from agentcli.core.plan import Plan
 from agentcli.core.record import encode
-from agentcli.core.redact import map_strings
+from agentcli.core.redact import map_strings, restore
 from agentcli.errors import InputError, LedgerDamagedError, LedgerError, MissingFileError
 from agentcli.ledger.line import decode_line, refuse_newer
-from agentcli.ledger.vault import Vault, write_private
+from agentcli.ledger.vault import Vault, find_secret, write_private
 
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
@@ -52,23 +52,60 @@ class RunFolder:
         plain = map_strings(msgspec.to_builtins(plan), vault.clean_text)
         write_private(self.path / "plan.json", msgspec.json.format(encode(plain), indent=1))
 
+    @property
+    def imported(self) -> Path:
+        """There if the run came from elsewhere: it is looked at and never gone on with."""
+        return self.path / "imported"
+
     def plan(self) -> Plan:
-        """Return what the run was given. Raises MissingFileError or LedgerDamagedError."""
-        path = self.path / "plan.json"
+        """Return what the run was given, to go on with it.
+
+        Raises MissingFileError, LedgerDamagedError, InputError where it cannot go on here.
+        """
+        given = self.given()
+        if self.imported.exists():
+            # Its tools, rules and sandbox are another's words, which nobody here has judged.
+            hint = f"Ask what it was asked anew: agentcli run ... --model recorded:{self.id}"
+            raise InputError(
+                f"{self.id}: was imported, so it can be watched, not resumed", hint=hint
+            )
+        if given.missing:
+            message = f"{self.path / 'plan.json'}: {given.missing} secrets of it are gone"
+            raise InputError(message, hint=f"Put {self.private} back as it was.")
+        return given.plan
+
+    def given(self) -> "Given":
+        """Return what the run was given, to look at it.
+
+        Raises MissingFileError, LedgerDamagedError where it is not what the run began with.
+        """
+        path, missing = self.path / "plan.json", set[str]()
+
+        def find(mark: str) -> str | None:
+            if (found := find_secret(self.private, mark)) is None:
+                missing.add(mark)
+            return found
+
         try:
             plain = msgspec.json.decode(path.read_bytes())
-            plan = msgspec.convert(map_strings(plain, Vault(self.private).restore_text), Plan)
+            plain = map_strings(plain, lambda text: restore(text, find))
+            plan = msgspec.convert(plain, Plan)
         except OSError as error:
             raise MissingFileError(f"{path}: {error.strerror}") from error
         except (msgspec.MsgspecError, RecursionError) as error:
             raise LedgerDamagedError(f"{path}: {error}") from error
-        started = self.started()
-        if plan.digest() != started.plan:
+        if not missing and plan.digest() != self.started().plan:
             raise LedgerDamagedError(f"{path}: it is not what the run began with")
-        return plan
+        return Given(plan, len(missing))
 
     def started(self) -> RunStarted:
-        """Return the first record of the ledger.
+        """Return what the run began with. Raises as `first` does."""
+        event = self.first().event
+        assert isinstance(event, RunStarted)
+        return event
+
+    def first(self) -> Recorded:
+        """Return the first record of the ledger, which is the start of a run.
 
         Raises MissingFileError, InputError where it is no ledger.
         """
@@ -87,12 +124,24 @@ class RunFolder:
             raise InputError(f"{self.ledger}: an empty file, not a ledger")
         refuse_newer(self.ledger, line)
         try:
-            event = decode_line(line).event
+            first = decode_line(line)
         except (msgspec.MsgspecError, RecursionError) as error:
             raise InputError(f"{self.ledger}: not a ledger of this program: {error}") from error
-        if not isinstance(event, RunStarted):
+        if not isinstance(first.event, RunStarted):
             raise LedgerDamagedError(f"{self.ledger}: it does not begin with the start of a run")
-        return event
+        return first
+
+
+@dataclass(frozen=True)
+class Given:
+    """missing: how many secrets of the plan are not here; marks stand in their place.
+
+    With none missing the plan is known to be what the run began with. Else only its policy is:
+    `verify` computes the hash that each judgement holds of it.
+    """
+
+    plan: Plan
+    missing: int = 0
 
 
 def runs_folder(state: Path) -> Path:
@@ -145,7 +194,8 @@ def find_run(state: Path, wanted: str) -> RunFolder:
     if wanted == "last":
         if not runs:
             raise MissingFileError(f"there are no runs in {runs_folder(state)} yet")
-        return runs[0]
+        # What was imported is named as its maker liked: it must not stand before one's own.
+        return next((run for run in runs if not run.imported.exists()), runs[0])
     found = [run for run in runs if run.id == wanted] or [
         run for run in runs if run.id.startswith(wanted) or run.id.endswith(wanted)
     ]

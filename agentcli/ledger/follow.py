@@ -48,7 +48,7 @@ class Follower:
         self.stamp = stamp
         if found.st_size < self.offset:
             raise LedgerDamagedError(f"{self.path}: it has become shorter")
-        *lines, torn = self.appended(found.st_size).split(b"\n")
+        *lines, torn = self.read(self.offset, found.st_size).split(b"\n")
         self.torn_bytes = len(torn)
         if not (self.offset or lines or self.is_written()):
             raise InputError(f"{self.path}: without a whole record, not a ledger")
@@ -64,9 +64,10 @@ class Follower:
             self.offset += len(line) + 1
         return records
 
-    def appended(self, size: int) -> bytes:
-        parts, at = [], self.offset
-        while at < size and (part := os.pread(self.file, min(size - at, 1 << 30), at)):
+    def read(self, at: int, end: int) -> bytes:
+        """Return the bytes between two places, as far as they are there."""
+        parts = []
+        while at < end and (part := os.pread(self.file, min(end - at, 1 << 30), at)):
             parts.append(part)
             at += len(part)
         return b"".join(parts)

@@ -71,15 +71,25 @@ class Vault:
     def find(self, mark: str) -> str | None:
         """Return the secret behind a mark, or None where it is gone."""
         if mark not in self.cache:
-            try:
-                found = self.path_of(mark).read_bytes()
-            except FileNotFoundError:
+            if (found := find_secret(self.folder, mark)) is None:
                 return None
-            self.cache[mark] = found.decode("utf-8", "surrogatepass")
+            self.cache[mark] = found
         return self.cache[mark]
 
     def path_of(self, mark: str) -> Path:
-        return self.folder / mark.rstrip("]").rpartition(":")[2]
+        return path_of(self.folder, mark)
+
+
+def path_of(folder: Path, mark: str) -> Path:
+    return folder / mark.rstrip("]").rpartition(":")[2]
+
+
+def find_secret(folder: Path, mark: str) -> str | None:
+    """Return the secret that a private folder holds for a mark, or None; makes no folder."""
+    try:
+        return path_of(folder, mark).read_bytes().decode("utf-8", "surrogatepass")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def mapped(event: Event, change: Callable[[str], str]) -> Event:
