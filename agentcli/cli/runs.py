@@ -1,11 +1,13 @@
 """`agentcli runs`: what was run here."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from agentcli.ledger.folder import RunFolder
+from agentcli.errors import UsageError
+
+RUN = Annotated[str, typer.Argument(help="A run: its id, a prefix, a path, a bundle, or last.")]
+JSON = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 app = typer.Typer(help="What was run here.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -13,38 +15,109 @@ app = typer.Typer(help="What was run here.", no_args_is_help=True, rich_markup_m
 @app.command("list")
 def list_runs(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: JSON = False,
 ) -> None:
     """List the runs, the newest first.
 
     agentcli runs list -n 5
+
+    Of a run with a long ledger, `runs show` alone says the turns and the cost.
     """
     import itertools
     import json
 
     from agentcli import asset
     from agentcli.cli.table import print_table
+    from agentcli.compose.report import glance_at
     from agentcli.ledger.folder import all_runs
 
-    rows = [row_of(run) for run in itertools.islice(all_runs(asset.state_home()), limit)]
+    runs = itertools.islice(all_runs(asset.state_home()), limit)
+    glances = [glance_at(run) for run in runs]
     if as_json:
+        rows = [glance.document() for glance in glances]
         print(json.dumps(rows, ensure_ascii=False, indent=2))
         return
-    if not rows:
+    if not glances:
         print('No runs yet. Begin one: agentcli run --prompt "..."')
         return
-    print_table(("run", "status", "profile", "title"), [tuple(row.values()) for row in rows])
+    print_table(
+        ("run", "began", "status", "turns", "cost", "title"),
+        [
+            (
+                glance.run,
+                glance.began,
+                glance.status,
+                "" if glance.turns is None else str(glance.turns),
+                glance.cost or "",
+                glance.title,
+            )
+            for glance in glances
+        ],
+    )
 
 
-def row_of(run: "RunFolder") -> dict[str, str]:
-    """Return what a list says of a run. A ledger that cannot be read is listed as such."""
-    from agentcli.errors import AgentcliError
-    from agentcli.ledger.folder import last_event, name_of_event
+@app.command("show")
+def show_run(run: RUN = "last", as_json: JSON = False) -> None:
+    """Say what a run was, what it did, what it cost and how it goes on.
 
-    try:
-        started = run.started()
-        status = name_of_event(last_event(run.ledger))
-        title = started.title or started.agent.pattern
-        return {"run": run.id, "status": status, "profile": run.plan().profile, "title": title}
-    except AgentcliError as error:
-        return {"run": run.id, "status": "damaged", "profile": "", "title": str(error)}
+    agentcli runs show last
+    """
+    import json
+
+    from agentcli import asset
+    from agentcli.cli import show
+    from agentcli.ledger.bundle import opened_run
+
+    with opened_run(asset.state_home(), run) as folder:
+        shown = show.shown_of(folder, run)
+        if as_json:
+            print(json.dumps(show.document(shown), ensure_ascii=False, indent=2))
+        else:
+            show.print_run(shown)
+
+
+@app.command("search")
+def search_runs(
+    text: Annotated[str, typer.Argument(help="What to look for, in any case.")],
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 100,
+    as_json: JSON = False,
+) -> None:
+    """Find what was said and done: prompts, replies, calls, outputs and titles of all runs.
+
+    agentcli runs search "connection refused"
+
+    The newest run comes first. Ledgers are searched as they are stored: secrets are marks there.
+    """
+    import itertools
+    import json
+    import sys
+    from dataclasses import asdict
+
+    from agentcli import asset
+    from agentcli.cli.show import print_hit
+    from agentcli.core.visible import visible
+    from agentcli.ledger.folder import all_runs
+    from agentcli.ledger.search import search_run
+
+    if not text.strip():
+        raise UsageError("what is to be looked for? The text is empty")
+
+    def warn(message: str) -> None:
+        print(visible(message), file=sys.stderr)
+
+    runs = all_runs(asset.state_home())
+    hits = itertools.chain.from_iterable(search_run(run, text, warn) for run in runs)
+    found = 0
+    documents = []
+    for hit in itertools.islice(hits, limit + 1):
+        found += 1
+        if found > limit:
+            warn(f"there are more than {limit}: -n {limit * 10}")
+        elif as_json:
+            documents.append(asdict(hit))
+        else:
+            print_hit(hit)
+    if as_json:
+        print(json.dumps(documents, ensure_ascii=False, indent=2))
+    elif not found:
+        warn("found nowhere")

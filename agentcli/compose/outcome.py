@@ -109,6 +109,13 @@ class Tally:
         return f"at least {dollars}" if self.spent_uusd else "cost unknown"
 
 
+def in_one_line(status: str, tally: Tally) -> str:
+    """Return how a run stands and what it took."""
+    tokens = tally.usage.prompt_tokens + tally.usage.output_tokens
+    turns = "1 turn" if tally.replies == 1 else f"{tally.replies} turns"
+    return f"{status} · {turns} · {tokens:,} tokens · {tally.cost}"
+
+
 def added(one: Usage, other: Usage) -> Usage:
     fields = (getattr(one, name) + getattr(other, name) for name in Usage.__struct_fields__)
     return Usage(*fields)

@@ -5,7 +5,7 @@ from typing import TextIO
 
 import msgspec
 
-from agentcli.compose.outcome import Outcome
+from agentcli.compose.outcome import Outcome, in_one_line
 from agentcli.compose.session import Front
 from agentcli.core.event import (
     Failed,
@@ -100,12 +100,9 @@ def in_brief(text: str) -> str:
 
 def last_lines(outcome: Outcome, ledger: str) -> list[str]:
     """Return what every run ends with: why, what it cost, where it is and how it goes on."""
-    usage = outcome.tally.usage
-    tokens = usage.prompt_tokens + usage.output_tokens
-    turns = "1 turn" if outcome.tally.replies == 1 else f"{outcome.tally.replies} turns"
     lines = [outcome.message, outcome.hint] if outcome.message else []
     lines += [
-        f"{outcome.status} · {turns} · {tokens:,} tokens · {outcome.tally.cost}",
+        in_one_line(outcome.status, outcome.tally),
         last_line(ledger, outcome.run, goes_on=outcome.status == "parked"),
     ]
     return [line for line in lines if line]
