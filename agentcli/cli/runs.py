@@ -4,12 +4,15 @@ from typing import Annotated
 
 import typer
 
+from agentcli.cli import bundle
 from agentcli.errors import UsageError
 
 RUN = Annotated[str, typer.Argument(help="A run: its id, a prefix, a path, a bundle, or last.")]
 JSON = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 app = typer.Typer(help="What was run here.", no_args_is_help=True, rich_markup_mode=None)
+app.command("export")(bundle.export_run)
+app.command("import")(bundle.import_run)
 
 
 @app.command("list")

@@ -1,0 +1,112 @@
+"""`agentcli runs export` and `import`: a run as one file, or as a picture."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agentcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from agentcli.ledger.folder import RunFolder
+
+
+def export_run(
+    run: Annotated[
+        str, typer.Argument(help="A run: its id, a prefix, a path, a bundle, or last.")
+    ] = "last",
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", help="Write all of it to this file: x.agentrun.")
+    ] = None,
+    svg: Annotated[
+        str, typer.Option("--svg", help="Draw it as it looked to this file; - is stdout.")
+    ] = "",
+    with_private: Annotated[
+        bool, typer.Option("--with-private", help="The bundle also holds the values of secrets.")
+    ] = False,
+    width: Annotated[
+        int, typer.Option("--width", min=20, max=400, help="Columns of the picture.")
+    ] = 80,
+    lines: Annotated[
+        int | None, typer.Option("--lines", min=1, help="Most lines of the picture.")
+    ] = None,
+    title: Annotated[str, typer.Option("--title", help="What stands above the picture.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Write a run to one file that replays elsewhere, or draw it as a picture.
+
+    agentcli runs export last --bundle median.agentrun
+    agentcli runs export last --svg median.svg --lines 40
+    """
+    from agentcli import asset
+    from agentcli.ledger.bundle import opened_run
+
+    if (bundle is None) == (not svg):
+        raise UsageError("say either --bundle FILE or --svg FILE")
+    if bundle is None and with_private:
+        raise UsageError("--with-private goes with --bundle: a picture has no secrets")
+    with opened_run(asset.state_home(), run) as folder:
+        if bundle is not None:
+            bundle_run(folder, bundle, with_private=with_private, force=force)
+        else:
+            draw_run(folder, svg, title, width, lines, force=force)
+
+
+def bundle_run(folder: "RunFolder", path: Path, *, with_private: bool, force: bool) -> None:
+    import shlex
+
+    from agentcli.core.visible import visible
+    from agentcli.ledger.bundle import write_bundle
+
+    packed = write_bundle(folder, path, with_private=with_private, force=force)
+    holds = f"{packed.records} records, {packed.outputs} outputs, {packed.size_bytes:,} bytes"
+    print(visible(f"{path}: {holds}"))
+    values = "1 private value" if packed.secrets == 1 else f"{packed.secrets} private values"
+    if with_private:
+        print(f"It holds {values}: whoever has the file can read them.")
+    elif packed.secrets:
+        print(f"Left out: {values}; marks stand in their place.")
+    if folder.workspace.is_dir():
+        print("Left out: the workspace that the run worked in.")
+    print(visible(f"Watch it anywhere: agentcli replay {shlex.quote(str(path))}"))
+
+
+def draw_run(
+    folder: "RunFolder", path: str, title: str, width: int, lines: int | None, *, force: bool
+) -> None:
+    import sys
+
+    from agentcli.compose.report import report_of
+    from agentcli.core.visible import visible
+    from agentcli.errors import InputError
+    from agentcli.ledger.read import read_ledger
+    from agentcli.ledger.vault import write_private
+    from agentcli.shell.picture import picture_of
+
+    records = read_ledger(folder.ledger).records
+    started = folder.started()
+    named = title or f"agentcli · {started.title or started.agent.pattern}"
+    drawn = picture_of(records, visible(named), report_of(records).summary, width, lines)
+    if path == "-":
+        sys.stdout.write(drawn)
+        return
+    file = Path(path)
+    if file.exists() and not (force and file.is_file()):
+        raise InputError(f"{path}: is there already", hint="Another name, or --force.")
+    write_private(file, drawn.encode())
+    print(visible(f"{path}: {len(records)} records, {width} columns"))
+
+
+def import_run(
+    file: Annotated[Path, typer.Argument(help="A bundle, made by runs export --bundle.")],
+) -> None:
+    """Put the run of a bundle among the runs here. It can be watched and verified, not resumed.
+
+    agentcli runs import median.agentrun
+    """
+    from agentcli import asset
+    from agentcli.ledger.bundle import import_run
+
+    folder, is_new = import_run(asset.state_home(), file)
+    print(f"{folder.id}: {'imported' if is_new else 'is here already, just as it is in the file'}")
+    print(f"Watch it: agentcli replay {folder.id}")
