@@ -1,5 +1,8 @@
 """What runs in a sandbox and within which limits, as data."""
 
+import re
+from collections.abc import Callable
+from fnmatch import translate
 from typing import Literal
 
 import msgspec
@@ -10,6 +13,22 @@ from agentcli.core.record import Record, hash_of
 Ending = Literal["exit", "timeout", "cancelled", "out_of_memory", "flood", "lost"]
 
 
+# Files of these names hold secrets as a rule; the others only show how one is written.
+HIDDEN = (".env", ".env.*", "!*.example", "!*.sample", "!*.template", "!*.dist")
+
+
+class Mount(Record, frozen=True):
+    """A folder or file of the host that is /mnt/NAME inside. `path` is absolute, without links."""
+
+    name: str
+    path: str
+    writable: bool = False
+
+    @property
+    def inside(self) -> str:
+        return f"/mnt/{self.name}"
+
+
 class SandboxSpec(Record, frozen=True):
     """One sandbox of one run. Whole numbers only, since its hash is part of what was approved.
 
@@ -17,6 +36,7 @@ class SandboxSpec(Record, frozen=True):
     workspace: the host's folder that is /workspace inside.
     outputs: the host's folder that is /outputs inside, read-only; "" for none.
     output_bytes: what one job may write to its output before it is stopped.
+    hidden: names of files that cannot be read inside, as `hidden_names` takes them.
     """
 
     backend: str = "docker"
@@ -31,10 +51,28 @@ class SandboxSpec(Record, frozen=True):
     tmp_mb: int = 64
     open_files: int = 1024
     output_bytes: int = 10_000_000
+    mounts: tuple[Mount, ...] = ()
+    hidden: tuple[str, ...] = ()
 
     def digest(self) -> str:
         """Return the hash of what bounds a call; where the run keeps its outputs does not."""
         return hash_of(msgspec.structs.replace(self, outputs=""))[:16]
+
+
+def hidden_names(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """Return what tells whether a file of this name is hidden: by `*`, `?`, `[...]` of a shell.
+
+    One that begins with `!` names what is not hidden, wherever it stands. Case does not count,
+    since there are file systems that know none.
+    """
+    hidden, shown = (
+        re.compile("|".join(map(translate, some)) or r"(?!)", re.IGNORECASE)
+        for some in (
+            [pattern for pattern in patterns if not pattern.startswith("!")],
+            [pattern[1:] for pattern in patterns if pattern.startswith("!")],
+        )
+    )
+    return lambda name: bool(hidden.match(name)) and not shown.match(name)
 
 
 class SandboxFacts(Record, frozen=True):

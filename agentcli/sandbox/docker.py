@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 import struct
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from agentcli.asset import shipped
@@ -26,11 +27,13 @@ from agentcli.sandbox.engine import (
     translated,
 )
 from agentcli.sandbox.health import Health
+from agentcli.sandbox.hidden import find_hidden, mask_file, notes_on
 from agentcli.sandbox.image import build_image
-from agentcli.sandbox.workspace import find_owner
+from agentcli.sandbox.workspace import check_mounts, find_owner
 
 if TYPE_CHECKING:
     import docker
+    from docker.types import Mount
 
 __all__ = ["build_image", "check", "find_leftovers", "open_sandbox", "remove_leftovers"]
 
@@ -41,9 +44,12 @@ STOP_S = 5.0
 async def open_sandbox(spec: SandboxSpec, run: str) -> Sandbox:
     """Start the container of a run and return the sandbox in it.
 
-    Raises UnavailableError: no engine, no image, or a container that does not start.
+    Raises UnavailableError: no engine, no image, a mount that is gone, files to keep out that
+    cannot all be found, or a container that does not start.
     """
-    container, caller = Container(spec, run), Caller()
+    check_mounts(spec)
+    hidden = await asyncio.to_thread(find_hidden, spec, find_owner(spec))
+    container, caller = Container(spec, run, hidden), Caller()
 
     async def stop() -> None:
         """Remove the container; it also removes itself, once the worker's stdin is closed."""
@@ -67,11 +73,12 @@ async def open_sandbox(spec: SandboxSpec, run: str) -> Sandbox:
 class Container:
     """The container of one run. Its methods block.
 
+    hidden: the files that are kept out.
     link: the worker's stdin and stdout, until somebody takes it.
     """
 
-    def __init__(self, spec: SandboxSpec, run: str) -> None:
-        self.spec, self.run = spec, run
+    def __init__(self, spec: SandboxSpec, run: str, hidden: tuple[str, ...]) -> None:
+        self.spec, self.run, self.hidden = spec, run, hidden
         self.name = f"agentcli-{secrets.token_hex(8)}"
         self.client: docker.DockerClient | None = None
         self.link: socket.socket | None = None
@@ -79,7 +86,7 @@ class Container:
     def start(self) -> SandboxFacts:
         """Create, attach and start it; return what it is. Raises UnavailableError."""
         client = self.client = connect()
-        with translated():
+        with translated(), mask_file() as mask:
             image = find_image(client, self.spec.image)
             user, notes = choose_user(client, self.spec)
             made = client.api.create_container(
@@ -91,10 +98,10 @@ class Container:
                 working_dir="/",
                 entrypoint=[],
                 labels={RUN_LABEL: self.run, OWNER_LABEL: owner_label(os.getpid())},
-                host_config=confine(client, self.spec),
+                host_config=confine(client, self.spec, dict.fromkeys(self.hidden, mask)),
                 network_disabled=True,
             )
-            notes += tuple(made.get("Warnings") or ())
+            notes += notes_on(self.spec, self.hidden) + tuple(made.get("Warnings") or ())
             self.link = attach(client, self.name)
             client.api.start(self.name)
         return SandboxFacts(backend="docker", isolated=True, offline=True, image=image, notes=notes)
@@ -139,15 +146,19 @@ def choose_user(client: "docker.DockerClient", spec: SandboxSpec) -> tuple[str, 
     return f"{uid}:{gid}", ()
 
 
-def confine(client: "docker.DockerClient", spec: SandboxSpec) -> Any:
-    """Return the limits of a container in the form of the SDK, which has no type for it."""
-    from docker.types import LogConfig, Mount, Ulimit
+def confine(client: "docker.DockerClient", spec: SandboxSpec, masks: Mapping[str, str]) -> Any:
+    """Return the limits of a container in the form of the SDK, which has no type for it.
 
-    mounts = []
+    masks: what is put over which files.
+    """
+    from docker.types import LogConfig, Ulimit
+
+    mounts = [bind(mount.inside, mount.path, writable=mount.writable) for mount in spec.mounts]
     if spec.workspace:
-        mounts.append(Mount("/workspace", spec.workspace, "bind", read_only=not spec.writable))
+        mounts.append(bind("/workspace", spec.workspace, writable=spec.writable))
     if spec.outputs:
-        mounts.append(Mount("/outputs", spec.outputs, "bind", read_only=True))
+        mounts.append(bind("/outputs", spec.outputs))
+    mounts += [bind(path, mask) for path, mask in masks.items()]
     file_size = spec.file_size_mb << 20
     return client.api.create_host_config(
         network_mode="none",
@@ -175,6 +186,16 @@ def confine(client: "docker.DockerClient", spec: SandboxSpec) -> Any:
         # The worker itself is process 1: it reaps, and no job can kill it.
         init=False,
     )
+
+
+def bind(inside: str, path: str, *, writable: bool = False) -> "Mount":
+    from docker.types import Mount
+
+    mount = Mount(inside, path, "bind", read_only=not writable)
+    if not writable:
+        # Older engines make only the top read-only: what is mounted below it stays out.
+        mount["BindOptions"] = {"NonRecursive": True}
+    return mount
 
 
 def demultiplex(reader: asyncio.StreamReader) -> Read:

@@ -9,7 +9,7 @@ from agentcli.sandbox.health import Health
 from agentcli.sandbox.process import open_process
 from agentcli.sandbox.workspace import find_owner
 
-NOTES = ("no sandbox: tools run on this machine as you",)
+NOTES = ("no sandbox: tools run on this machine as you, and no file is kept from them",)
 # Without the kernel's help a process that left its parent cannot be found again.
 ELSEWHERE = ("a background process that detaches itself outlives its job on this system",)
 

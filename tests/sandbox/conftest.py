@@ -20,9 +20,21 @@ def workspace(tmp_path: Path) -> Path:
     return made
 
 
-@pytest.fixture(params=[pytest.param("docker", marks=pytest.mark.docker), "bubblewrap", "local"])
+DOCKER = pytest.param("docker", marks=pytest.mark.docker)
+
+
+@pytest.fixture(params=[DOCKER, "bubblewrap", "local"])
 def spec(request: pytest.FixtureRequest, workspace: Path) -> SandboxSpec:
-    backend = str(request.param)
+    return spec_of(str(request.param), workspace)
+
+
+@pytest.fixture(params=[DOCKER, "bubblewrap"])
+def boxed(request: pytest.FixtureRequest, workspace: Path) -> SandboxSpec:
+    """A spec of a backend that keeps anything out."""
+    return spec_of(str(request.param), workspace)
+
+
+def spec_of(backend: str, workspace: Path) -> SandboxSpec:
     if reason := why_not(backend):
         pytest.skip(reason)
     return SandboxSpec(backend=backend, image=IMAGE, workspace=str(workspace), memory_mb=512)
