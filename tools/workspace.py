@@ -59,7 +59,9 @@ class Place:
 
 
 WORKSPACE = os.path.realpath(os.getcwd())
-_ROOTS = (WORKSPACE, "/outputs", "/tmp")
+# Where something is mounted, all of it is below one folder, which holds nothing else.
+_MOUNTS = os.environ.get("AGENTCLI_MOUNTS", "")
+_ROOTS = (WORKSPACE, "/outputs", "/tmp", *filter(None, [_MOUNTS]))
 
 
 def locate(path: str, *, create: bool = False) -> Place:
@@ -410,8 +412,12 @@ def _outside(path: str, target: str = "") -> Problem:
     through = f" through a link to {visible(target)}" if target else ""
     return Problem(
         f"{visible(path)}: leads out of the workspace{through}: "
-        "use a path below it, such as `src/main.py`, or one in /outputs or /tmp"
+        f"use a path below it, such as `src/main.py`, or one in {_others()}"
     )
+
+
+def _others() -> str:
+    return ", ".join(_ROOTS[1:-1]) + f" or {_ROOTS[-1]}"
 
 
 def _near(place: Place) -> str:

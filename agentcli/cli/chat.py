@@ -15,6 +15,7 @@ def chat(
     model: options.MODEL = "",
     workspace: options.WORKSPACE = None,
     sandbox: options.SANDBOX = "",
+    mount: options.MOUNT = None,
     usd: options.USD = "",
     steps: options.STEPS = None,
     time: options.TIME = None,
@@ -38,7 +39,8 @@ def chat(
     from agentcli.ledger.folder import new_run
 
     first = first_line()
-    over = Overrides(model or None, sandbox or None, options.parse_usd(usd), steps)
+    money, mounts = options.parse_usd(usd), tuple(mount or ())
+    over = Overrides(model or None, sandbox or None, money, steps, mounts=mounts)
     here = options.workspace_of(workspace)
     config = load_config(here)
     options.say_untrusted(config)

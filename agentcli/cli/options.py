@@ -24,6 +24,12 @@ WORKSPACE = Annotated[
 SANDBOX = Annotated[
     str, typer.Option("--sandbox", help="docker, bubblewrap, or local: this machine itself.")
 ]
+MOUNT = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mount", help="What tools see as /mnt/NAME, read-only: PATH[:NAME][:ro|rw]; repeatable."
+    ),
+]
 USD = Annotated[str, typer.Option("--usd", help="The most it may cost, in dollars.")]
 STEPS = Annotated[
     int | None, typer.Option("--steps", min=1, help="How often it may ask the model.")

@@ -35,6 +35,7 @@ def run(
     model: options.MODEL = "",
     workspace: options.WORKSPACE = None,
     sandbox: options.SANDBOX = "",
+    mount: options.MOUNT = None,
     usd: options.USD = "",
     steps: options.STEPS = None,
     time: options.TIME = None,
@@ -52,7 +53,8 @@ def run(
     def work() -> int:
         from agentcli.compose.plan import Overrides
 
-        over = Overrides(model or None, sandbox or None, options.parse_usd(usd), steps, time)
+        money, mounts = options.parse_usd(usd), tuple(mount or ())
+        over = Overrides(model or None, sandbox or None, money, steps, time, mounts)
         shot = begun(task, prompt, parse_vars(var or []), profile, workspace, over)
         return drive(shot, as_json=as_json, stream_json=stream_json, output=output)
 
@@ -96,8 +98,9 @@ def taken_up(run: str, model: str, usd: str, steps: int | None, time_s: int | No
 
     from agentcli import asset
     from agentcli.compose.key import credentials_for
+    from agentcli.compose.mount import refuse_changed_places
     from agentcli.compose.oneshot import OneShot
-    from agentcli.compose.plan import UUSD, absolute, refuse_other_price, refuse_own_files
+    from agentcli.compose.plan import UUSD, absolute, refuse_other_price
     from agentcli.compose.session import make_model
     from agentcli.config.settings import load_config
     from agentcli.core.event import BudgetRaised
@@ -106,7 +109,7 @@ def taken_up(run: str, model: str, usd: str, steps: int | None, time_s: int | No
     folder = find_run(asset.state_home(), run)
     plan = folder.plan()
     plan = replace(plan, time_s=time_s or plan.time_s)
-    refuse_own_files(Path(plan.sandbox.workspace))
+    refuse_changed_places(plan.sandbox)
     if model:
         refuse_other_price(plan, absolute(model))
         plan = replace(plan, model=absolute(model))

@@ -91,6 +91,7 @@ def call(
     arguments: Annotated[str, typer.Argument(help="A JSON object; - reads it.")] = "{}",
     workspace: options.WORKSPACE = None,
     sandbox: options.SANDBOX = "",
+    mount: options.MOUNT = None,
     profile: options.PROFILE = "",
 ) -> int:
     """Call one tool as the model would: checked, judged, sandboxed and recorded.
@@ -113,7 +114,7 @@ def call(
     text = sys.stdin.read() if arguments == "-" else arguments
     one = Agent("single", call=Call(name, parse(text), origin="task"))
     here = options.workspace_of(workspace)
-    over = Overrides(backend=sandbox or None)
+    over = Overrides(backend=sandbox or None, mounts=tuple(mount or ()))
     config = load_config(here)
     plan = make_plan(config, config.profile(profile), one, here, over, title=f"tools call {name}")
     folder = new_run(asset.state_home(), datetime.datetime.now(datetime.UTC))

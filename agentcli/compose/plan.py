@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 import agentcli.sandbox
 from agentcli import __version__, asset
+from agentcli.compose.mount import refuse_bad_workspace, resolve_mounts
 from agentcli.compose.session import pattern_of, schema_of, store_tool
 from agentcli.config.profile import PriceSettings, Profile, SandboxSettings
 from agentcli.config.project import INSTRUCTIONS, read_inside
@@ -21,7 +22,7 @@ from agentcli.core.plan import Plan
 from agentcli.core.policy import Effect, Policy
 from agentcli.core.price import ModelInfo, Prices
 from agentcli.core.record import encode
-from agentcli.core.sandbox import SandboxSpec
+from agentcli.core.sandbox import HIDDEN, SandboxSpec
 from agentcli.core.step import Agent, Checks
 from agentcli.core.tool import RiskTier
 from agentcli.document import did_you_mean
@@ -45,6 +46,7 @@ class Overrides:
     usd: Decimal | None = None
     steps: int | None = None
     time_s: int | None = None
+    mounts: tuple[str, ...] = ()
 
 
 def make_plan(
@@ -66,7 +68,7 @@ def make_plan(
     model = absolute(over.model or profile.model or catalog.default)
     info = model_info(catalog, model, profile)
     offered = known_tools(profile, "tools", tools)
-    spec = sandbox_spec(profile, workspace, over.backend)
+    spec = sandbox_spec(profile, workspace, over.backend, over.mounts)
     limit = limit_uusd(profile, over)
     refuse_unknown_price(model, info, limit)
     max_tokens = cap_tokens(profile, info)
@@ -191,18 +193,22 @@ def cap_tokens(profile: Profile, info: ModelInfo | None) -> int:
     return min(wanted, most) if most else wanted
 
 
-def sandbox_spec(profile: Profile, workspace: Path, backend: str | None) -> SandboxSpec:
-    """Return the sandbox of a run. Raises MissingFileError, UnavailableError."""
+def sandbox_spec(
+    profile: Profile, workspace: Path, backend: str | None, mounts: tuple[str, ...] = ()
+) -> SandboxSpec:
+    """Return the sandbox of a run. Raises MissingFileError, ConfigError, UnavailableError."""
     if not workspace.is_dir():
         raise MissingFileError(f"{workspace}: there is no such folder to work in")
-    refuse_own_files(workspace.resolve())
+    refuse_bad_workspace(workspace.resolve())
     settings = profile.sandbox or SandboxSettings()
     chosen = backend or settings.backend or "auto"
     if chosen != "auto" and chosen not in backends():
         near = did_you_mean(chosen, backends())
         raise UsageError(f"there is no sandbox backend `{chosen}`{near}")
+    chosen = pick_backend() if chosen == "auto" else chosen
+    hidden = HIDDEN if settings.hidden is None else settings.hidden
     return SandboxSpec(
-        backend=pick_backend() if chosen == "auto" else chosen,
+        backend=chosen,
         image=settings.image or SandboxSpec.image,
         workspace=str(workspace.resolve()),
         writable=settings.writable is not False,
@@ -211,26 +217,9 @@ def sandbox_spec(profile: Profile, workspace: Path, backend: str | None) -> Sand
         processes=settings.processes or SandboxSpec.processes,
         file_size_mb=settings.file_size_mb or SandboxSpec.file_size_mb,
         tmp_mb=settings.tmp_mb or SandboxSpec.tmp_mb,
+        mounts=resolve_mounts(profile, mounts, chosen, hidden),
+        hidden=() if chosen == "local" else hidden,
     )
-
-
-def refuse_own_files(workspace: Path) -> None:
-    """Refuse a workspace from which tools could reach the program's own profiles and ledgers."""
-    for folder in (asset.state_home().resolve(), asset.config_home().resolve()):
-        inside = workspace.is_relative_to(folder) and not is_copy(workspace)
-        if inside or folder.is_relative_to(workspace):
-            raise ConfigError(
-                f"{workspace}: {folder} is the program's own, which no tool may reach",
-                hint="Work in another folder: -C FOLDER",
-            )
-    if not str(workspace).isprintable():
-        raise ConfigError(f"{str(workspace)!r}: a workspace's path must be plain UTF-8")
-
-
-def is_copy(workspace: Path) -> bool:
-    """Say whether this is the workspace that a run made for itself."""
-    runs = (asset.state_home() / "runs").resolve()
-    return workspace.name == "workspace" and workspace.parent.parent == runs
 
 
 def refuse_other_price(plan: Plan, model: str) -> None:
@@ -297,9 +286,16 @@ def about_tools(profile: Profile, spec: SandboxSpec) -> str:
     if spec.backend == "local":
         where = "on the user's machine itself"
     return (
-        f"Tools run {where}. The user's folder is {root}; paths are relative to it.{access} "
-        f"The date is {today}."
+        f"Tools run {where}. The user's folder is {root}; paths are relative to it.{access}"
+        f"{about_mounts(spec)} The date is {today}."
     )
+
+
+def about_mounts(spec: SandboxSpec) -> str:
+    if not spec.mounts:
+        return ""
+    seen = (f"{m.inside} ({'writable' if m.writable else 'read-only'})" for m in spec.mounts)
+    return f" Beside it there are {', '.join(seen)}."
 
 
 def overhead(plan: Plan) -> int:

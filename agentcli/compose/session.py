@@ -235,7 +235,7 @@ class Session:
             stored_tools(plan),
             plan.sandbox,
             self.sandbox,
-            Snapshots(workspace, asset.state_home() / "store"),
+            Snapshots(workspace, asset.state_home() / "store", plan.sandbox.hidden),
             vault.redactor.clean,
             Outputs(self.folder.outputs).put,
             outputs_seen_at(plan, self.folder),

@@ -9,11 +9,13 @@ from pydantic import Field
 
 from agentcli.config.layer import Layer, set_fields
 from agentcli.config.limit import MOST_USD
+from agentcli.config.mount import MountSettings
 from agentcli.document import Document, Source, did_you_mean, read_source
 from agentcli.errors import ConfigError, MissingFileError
 
 Words = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
+FileName = Annotated[str, Field(pattern=r"^!?[^!/\x00][^/\x00]*$")]
 
 
 class Tiers(Document):
@@ -36,6 +38,8 @@ class SandboxSettings(Document):
     """Limits of the sandbox. backend: a file of agentcli/sandbox, or auto.
 
     writable: whether tools may change the workspace.
+    mounts: what they see beside it, as /mnt/NAME.
+    hidden: names of files that they cannot read, in place of those that are known to hold secrets.
     """
 
     backend: Words | None = None
@@ -46,6 +50,8 @@ class SandboxSettings(Document):
     processes: Annotated[int, Field(ge=16)] | None = None
     file_size_mb: Count | None = None
     tmp_mb: Count | None = None
+    mounts: tuple[str | MountSettings, ...] | None = None
+    hidden: tuple[FileName, ...] | None = None
 
 
 class PriceSettings(Document):

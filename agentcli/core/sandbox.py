@@ -15,6 +15,7 @@ Ending = Literal["exit", "timeout", "cancelled", "out_of_memory", "flood", "lost
 
 # Files of these names hold secrets as a rule; the others only show how one is written.
 HIDDEN = (".env", ".env.*", "!*.example", "!*.sample", "!*.template", "!*.dist")
+MOUNTS = "/mnt"
 
 
 class Mount(Record, frozen=True):
@@ -26,7 +27,7 @@ class Mount(Record, frozen=True):
 
     @property
     def inside(self) -> str:
-        return f"/mnt/{self.name}"
+        return f"{MOUNTS}/{self.name}"
 
 
 class SandboxSpec(Record, frozen=True):

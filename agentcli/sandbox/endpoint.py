@@ -5,7 +5,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -32,6 +32,26 @@ def find_endpoint(environ: Mapping[str, str] = os.environ) -> str:
         meta = json.loads((folder / "contexts" / "meta" / digest / "meta.json").read_text())
         return str(meta["Endpoints"]["docker"]["Host"])
     return DEFAULT
+
+
+def engine_sockets() -> Iterator[str]:
+    """Yield the paths at which container engines may listen, with and without links resolved.
+
+    Whether anything listens there now does not matter.
+    """
+    home = str(Path.home())
+    places = [
+        *("/var/run/docker.sock", "/var/run/containerd/containerd.sock"),
+        *("/var/run/podman/podman.sock", f"/run/user/{os.getuid()}/docker.sock"),
+        *(f"{home}/.docker/run/docker.sock", f"{home}/.docker/desktop/docker.sock"),
+    ]
+    url = urlsplit(find_endpoint())
+    if url.scheme == "unix":
+        places.append(url.path)
+    for place in places:
+        yield place
+        if (resolved := os.path.realpath(place)) != place:
+            yield resolved
 
 
 def answers(endpoint: str, timeout_s: float = PING_S) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from agentcli.core.event import Failed, OutputChunk, Prepared, Started, ToolEnded
-from agentcli.core.sandbox import Job, JobEnd, SandboxSpec
+from agentcli.core.sandbox import MOUNTS, Job, JobEnd, SandboxSpec
 from agentcli.core.step import Args, Call, Prepare, RunTool
 from agentcli.core.tool import Facts
 from agentcli.core.visible import visible
@@ -71,16 +71,17 @@ class Gateway:
         )
         if isinstance(tool.manifest.compensate, Restore):
             snapshot = await asyncio.to_thread(self.snapshots.take)
-            facts = replace(facts, snapshot=snapshot, restorable=bool(snapshot))
+            # What a call changes in a mount is in no snapshot.
+            kept = bool(snapshot) and not any(mount.writable for mount in self.spec.mounts)
+            facts = replace(facts, snapshot=snapshot, restorable=kept)
         if tool.manifest.preview and tool.manifest.tier == "reversible" and facts.sandboxed:
             facts = replace(facts, preview=await self.preview(sandbox, tool, call))
         return facts
 
     async def preview(self, sandbox: Sandbox, tool: LoadedTool, call: Call) -> str:
         """Return what the call would change, as its own script tells; it changes nothing."""
-        job = job_of(tool, call.args)
-        env = {**job.env, "AGENTCLI_PREVIEW": "1"}
-        end = await sandbox.run(replace(job, env=env, timeout_ms=PREVIEW_MS), ignore)
+        job = self.job(tool, call.args, AGENTCLI_PREVIEW="1")
+        end = await sandbox.run(replace(job, timeout_ms=PREVIEW_MS), ignore)
         if end.ending == "cancelled":
             raise asyncio.CancelledError
         text = script_result(tool.manifest.name, end)[0] if end.ending == "exit" else ""
@@ -91,8 +92,7 @@ class Gateway:
         if tool is None or not self.is_what_was_judged(run.facts, tool):
             text = "Not run: the tool or the sandbox has changed since the call was judged."
             return Failed(start.id, "invalid", text)
-        job = job_of(tool, run.call.args)
-        job = replace(job, env={**job.env, "AGENTCLI_IDEMPOTENCY_KEY": start.key})
+        job = self.job(tool, run.call.args, AGENTCLI_IDEMPOTENCY_KEY=start.key)
         try:
             sandbox = await self.open_sandbox()
             end = await sandbox.run(
@@ -101,6 +101,13 @@ class Gateway:
         except UnavailableError as error:
             return Failed(start.id, "unavailable", with_hint(error))
         return self.ended(start, run, tool, end)
+
+    def job(self, tool: LoadedTool, args: Args, **env: str) -> Job:
+        """Return the job of a call, with what its environment tells."""
+        job = job_of(tool, args)
+        if tool.script and self.spec.mounts:
+            env["AGENTCLI_MOUNTS"] = MOUNTS
+        return replace(job, env={**job.env, **env})
 
     def is_what_was_judged(self, facts: Facts, tool: LoadedTool) -> bool:
         return facts.tool == tool.digest and facts.sandbox == self.spec.digest()

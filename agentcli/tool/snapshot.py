@@ -10,6 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from agentcli.core.sandbox import hidden_names
+
 FILES_AT_MOST = 20_000
 BYTES_AT_MOST = 256 * 1024 * 1024
 # A file changed twice within one tick of the file system's clock keeps its stamp.
@@ -45,10 +47,14 @@ class TooBigError(Exception):
 
 @dataclass
 class Snapshots:
-    """The snapshots of one workspace. Contents are stored once each, whatever run needs them."""
+    """The snapshots of one workspace. Contents are stored once each, whatever run needs them.
+
+    hidden: names of files that are left out, under whatever name: tools cannot reach them.
+    """
 
     workspace: Path
     store: Path
+    hidden: tuple[str, ...] = ()
     seen: dict[str, tuple[Stamp, str]] = field(default_factory=dict)
 
     def take(self) -> str:
@@ -65,26 +71,38 @@ class Snapshots:
 
     def walk(self, fresh: list[Path]) -> list[Kept]:
         kept: list[Kept] = []
+        files: list[tuple[str, os.stat_result]] = []
+        secret: set[tuple[int, int]] = set()
+        is_hidden = hidden_names(self.hidden)
         now, total = time.time_ns(), 0
         folders = [""]
         while folders:
             folder = folders.pop()
             for path, info in self.entries(folder):
+                if len(kept) + len(files) >= FILES_AT_MOST:
+                    raise TooBigError(path)
                 mode = stat.S_IMODE(info.st_mode)
                 if stat.S_ISDIR(info.st_mode):
                     folders.append(path)
                     kept.append(Kept.of(path, mode, ""))
-                elif stat.S_ISLNK(info.st_mode):
+                    continue
+                if stat.S_ISLNK(info.st_mode):
                     kept.append(Kept.of(path, 0, self.target(path)))
                 elif stat.S_ISREG(info.st_mode):
-                    total += info.st_size
-                    if total > BYTES_AT_MOST:
-                        raise TooBigError(path)
-                    content = self.content(path, info, now, fresh)
-                    if content is not None:
-                        kept.append(Kept.of(path, mode, content))
-                if len(kept) > FILES_AT_MOST:
-                    raise TooBigError(path)
+                    files.append((path, info))
+                if is_hidden(os.path.basename(path)):
+                    # Of a link, what it leads to.
+                    with suppress(OSError):
+                        secret.add(identity(os.stat(self.workspace / path)))
+        for path, info in files:
+            if identity(info) in secret:
+                continue
+            total += info.st_size
+            if total > BYTES_AT_MOST:
+                raise TooBigError(path)
+            content = self.content(path, info, now, fresh)
+            if content is not None:
+                kept.append(Kept.of(path, stat.S_IMODE(info.st_mode), content))
         return kept
 
     def entries(self, folder: str) -> list[tuple[str, os.stat_result]]:
@@ -150,6 +168,11 @@ class Snapshots:
         after = {k.path: k for k in self.walk([])}
         paths = before.keys() | after.keys()
         return sorted(os.fsdecode(path) for path in paths if before.get(path) != after.get(path))
+
+
+def identity(info: os.stat_result) -> tuple[int, int]:
+    """Return what is the same for one file under all its names."""
+    return info.st_dev, info.st_ino
 
 
 def make_safe(fresh: list[Path]) -> None:

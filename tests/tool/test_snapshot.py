@@ -77,3 +77,35 @@ def test_names_and_links_that_are_not_utf_8_are_kept(snapshots: Snapshots) -> No
 def test_a_pipe_or_an_unreadable_file_does_not_hang_it(snapshots: Snapshots) -> None:
     os.mkfifo(snapshots.workspace / "pipe")
     assert snapshots.take() != ""
+
+
+def test_hidden_files_are_neither_kept_nor_called_changed_under_any_name(
+    snapshots: Snapshots,
+) -> None:
+    work, secret = snapshots.workspace, "hunter2"
+    snapshots.hidden = (".env", ".env.*", "!*.example")
+    (work / ".env").write_text(secret)
+    os.link(work / ".env", work / "twin")
+    (work / "sub" / "real").write_text(f"{secret} too")
+    (work / "sub" / ".env.local").symlink_to("real")
+    (work / ".env.example").write_text("TOKEN=")
+    handle = snapshots.take()
+    contents = b"".join(p.read_bytes() for p in snapshots.store.rglob("*") if p.is_file())
+    assert secret.encode() not in contents
+    assert b"TOKEN=" in contents
+    for name in (".env", "twin", "sub/real", ".env.new"):
+        with (work / name).open("a") as file:
+            file.write("more")
+    assert snapshots.changes(handle) == []
+    (work / "sub" / ".env.local").unlink()
+    assert snapshots.changes(handle) == ["sub/.env.local", "sub/real"]
+
+
+def test_many_folders_count_as_much_as_many_files(
+    snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "FILES_AT_MOST", 8)
+    assert snapshots.take() != ""
+    for number in range(8):
+        (snapshots.workspace / f"{number}").mkdir()
+    assert snapshots.take() == ""
