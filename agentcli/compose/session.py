@@ -38,6 +38,7 @@ from agentcli.loop.perform import Acts, now_us
 from agentcli.loop.port import Model, Sandbox, Show
 from agentcli.loop.run import run as run_loop
 from agentcli.tool.gateway import Gateway
+from agentcli.tool.history import past_of
 from agentcli.tool.manifest import LoadedTool
 from agentcli.tool.schema import Arguments
 from agentcli.tool.snapshot import Snapshots
@@ -230,9 +231,9 @@ class Session:
             plan.policy.model,
             lambda: draw.randrange(1_000_000),
         )
-        workspace = Path(plan.sandbox.workspace)
+        workspace, tools = Path(plan.sandbox.workspace), stored_tools(plan)
         toolbox = Gateway(
-            stored_tools(plan),
+            tools,
             plan.sandbox,
             self.sandbox,
             Snapshots(workspace, asset.state_home() / "store", plan.sandbox.hidden),
@@ -240,7 +241,7 @@ class Session:
             Outputs(self.folder.outputs).put,
             outputs_seen_at(plan, self.folder),
             plan.clip_chars,
-            resumed=bool(self.records),
+            past=past_of(self.records, tools),
         )
         checker = Checker(workspace, read, Judge())
         restore = vault.restore

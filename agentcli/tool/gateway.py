@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from msgspec.structs import replace
@@ -15,10 +15,20 @@ from agentcli.core.tool import Facts
 from agentcli.core.visible import visible
 from agentcli.errors import UnavailableError
 from agentcli.loop.port import Sandbox, Show
+from agentcli.tool.history import SESSION_ENDED, SessionPast
 from agentcli.tool.manifest import LoadedTool, Restore, RunCommand, RunSession, command_of
 from agentcli.tool.snapshot import Snapshots
 
 Ending = Literal["done", "not_done", "unknown"]
+# Beside a result, so that what the model was told before stays as it is.
+NEW_SESSION = (
+    "[a new session: the variables, imports and functions of earlier calls are gone; define again "
+    "what you need]"
+)
+SESSION_LOST = (
+    "[note: the tools were started anew, so the python session has lost its variables, imports "
+    "and functions; define again what you need there]"
+)
 PREVIEW_MS = 10_000
 PREVIEW_CHARS = 20_000
 
@@ -31,6 +41,7 @@ class Gateway:
     clean: takes secrets out of a text for good. keep_output: stores a whole output, gives its
     handle. outputs: where such handles are found inside the sandbox.
     clip_chars: how much of an output the model sees.
+    past: what became of the state of a session. sandbox: the one that was used last.
     """
 
     tools: Mapping[str, LoadedTool]
@@ -41,8 +52,8 @@ class Gateway:
     keep_output: Callable[[str], str]
     outputs: str = "/outputs"
     clip_chars: int = 30_000
-    resumed: bool = False
-    had_session: bool = False
+    past: SessionPast = field(default_factory=SessionPast)
+    sandbox: Sandbox | None = None
 
     async def prepare(self, start: Started, prepare: Prepare) -> Prepared | Failed:
         call = prepare.call
@@ -95,6 +106,9 @@ class Gateway:
         job = self.job(tool, run.call.args, AGENTCLI_IDEMPOTENCY_KEY=start.key)
         try:
             sandbox = await self.open_sandbox()
+            if self.sandbox is not None and sandbox is not self.sandbox:
+                self.past = self.past.lost()
+            self.sandbox = sandbox
             end = await sandbox.run(
                 job, lambda data: show(OutputChunk(start.id, self.clean(decoded(data))))
             )
@@ -114,10 +128,16 @@ class Gateway:
 
     def ended(self, start: Started, run: RunTool, tool: LoadedTool, end: JobEnd) -> ToolEnded:
         text, error = result_of(tool, end)
+        cut = end.ending in ("cancelled", "lost")
         if isinstance(tool.manifest.run, RunSession):
-            if end.fresh and (self.had_session or self.resumed):
-                text = f"[a new session: earlier variables are gone]\n{text}"
-            self.had_session = True
+            if end.fresh and self.past.ran:
+                text = f"{NEW_SESSION}\n{text}"
+            if end.ending != "exit":
+                text = f"{text}\n{SESSION_ENDED}"
+            self.past = SessionPast(ran=True, holds=end.ending == "exit")
+        elif self.past.untold and not cut:
+            text = f"{SESSION_LOST}\n{text}"
+            self.past = self.past.told()
         if run.edited:
             args = json.dumps(run.call.args, ensure_ascii=False)
             text = f"[the user changed the arguments before it ran: {args}]\n{text}"
@@ -125,7 +145,6 @@ class Gateway:
         full = self.keep_output(text) if len(text) > self.clip_chars else ""
         if full:
             text = clipped(text, self.clip_chars, f"{self.outputs}/{full}")
-        cut = end.ending in ("cancelled", "lost")
         harmless = tool.manifest.tier == "read_only"
         ending: Ending = "done"
         if cut:

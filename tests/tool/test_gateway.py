@@ -1,0 +1,111 @@
+"""The gateway over a sandbox that is played."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agentcli.core.event import Prepared, Started, ToolEnded
+from agentcli.core.sandbox import Job, JobEnd, Mount, SandboxFacts, SandboxSpec
+from agentcli.core.step import Call, Prepare, RunTool
+from agentcli.core.tool import Facts, tier_of
+from agentcli.tool.gateway import NEW_SESSION, SESSION_LOST, Gateway
+from agentcli.tool.snapshot import Snapshots
+from tests.fake.script import shipped
+
+TOOLS = {name: shipped(name) for name in ("python", "shell", "read_file")}
+
+
+class PlayedSandbox:
+    """Ends each job at once, keeps what it was asked for, and has one interpreter."""
+
+    facts = SandboxFacts("docker", isolated=True, offline=True)
+    gone = ""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+
+    async def run(self, job: Job, on_output: Callable[[bytes], None]) -> JobEnd:
+        fresh = bool(job.session) and not any(old.session for old in self.jobs)
+        self.jobs.append(job)
+        stdout = b'{"text": "ok"}' if "-S" in job.argv else b"ok"
+        return JobEnd("exit", exit=0, stdout=stdout, output=stdout, fresh=fresh)
+
+    async def close(self) -> None:
+        pass
+
+
+class Bench:
+    """A gateway whose sandbox can be lost."""
+
+    def __init__(self, folder: Path, *mounts: Mount) -> None:
+        self.sandbox = PlayedSandbox()
+        self.spec = SandboxSpec(workspace=str(folder), mounts=mounts)
+        self.gateway = Gateway(
+            TOOLS, self.spec, self.open, Snapshots(folder, folder.parent / "store"), str, str
+        )
+
+    async def open(self) -> PlayedSandbox:
+        return self.sandbox
+
+    def run(self, tool: str, **args: object) -> str:
+        facts = Facts(tool=TOOLS[tool].digest, sandbox=self.spec.digest())
+        act = RunTool(Call(tool, args), facts, prepared=1)
+        ended = asyncio.run(self.gateway.run(Started(("t", 1), act), act, lambda signal: None))
+        assert isinstance(ended, ToolEnded)
+        return ended.output
+
+    def facts(self, tool: str, **args: object) -> Facts:
+        act = Prepare(Call(tool, args))
+        prepared = asyncio.run(self.gateway.prepare(Started(("t", 1), act), act))
+        assert isinstance(prepared, Prepared)
+        return prepared.facts
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "work"
+    made.mkdir()
+    (made / "a").write_text("one")
+    return made
+
+
+def test_a_sandbox_that_was_lost_with_a_session_in_it_is_told_once(folder: Path) -> None:
+    bench = Bench(folder)
+    assert bench.run("python", code="x = 1") == "ok"
+    bench.sandbox = PlayedSandbox()
+    assert bench.run("shell", command="ls") == f"{SESSION_LOST}\nok"
+    assert bench.run("shell", command="ls") == "ok"
+    assert bench.run("python", code="x") == f"{NEW_SESSION}\nok"
+    assert bench.run("python", code="x") == "ok"
+
+
+def test_a_sandbox_that_was_lost_without_a_session_is_not_told(folder: Path) -> None:
+    bench = Bench(folder)
+    assert bench.run("shell", command="ls") == "ok"
+    bench.sandbox = PlayedSandbox()
+    assert [bench.run("shell", command="ls"), bench.run("python", code="x")] == ["ok", "ok"]
+
+
+def test_a_call_that_may_change_a_mount_cannot_be_undone(folder: Path, tmp_path: Path) -> None:
+    rule = TOOLS["shell"].rule
+    for mounts, tier in [
+        ((), "reversible"),
+        ((Mount("m", str(tmp_path)),), "reversible"),
+        ((Mount("m", str(tmp_path)), Mount("n", str(tmp_path), writable=True)), "irreversible"),
+    ]:
+        facts = Bench(folder, *mounts).facts("shell", command="ls")
+        assert tier_of(rule, facts) == tier, mounts
+        assert facts.snapshot, "what the workspace was is kept all the same"
+
+
+def test_only_scripts_are_told_that_something_is_mounted(folder: Path, tmp_path: Path) -> None:
+    for mounts, told in [((), {}), ((Mount("m", str(tmp_path)),), {"AGENTCLI_MOUNTS": "/mnt"})]:
+        bench = Bench(folder, *mounts)
+        bench.run("read_file", path="a")
+        bench.run("shell", command="ls")
+        script, command = (dict(job.env) for job in bench.sandbox.jobs)
+        for env in (script, command):
+            env.pop("AGENTCLI_IDEMPOTENCY_KEY")
+        assert (script, command) == (told, {})
