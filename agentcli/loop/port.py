@@ -79,13 +79,13 @@ class Approver(Protocol):
 
 
 class Sandbox(Protocol):
-    """Where tools run. One for each run, opened on first use.
-
-    gone: why it cannot be used any more, "" while it can.
-    """
+    """Where tools run. One for each run, opened on first use."""
 
     facts: SandboxFacts
-    gone: str
+
+    @property
+    def gone(self) -> str:
+        """Why it cannot be used any more, "" while it can."""
 
     async def run(self, job: Job, on_output: Callable[[bytes], None]) -> JobEnd:
         """Run a job to its end; when this returns, no process of the job is left.

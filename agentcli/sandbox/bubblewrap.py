@@ -14,7 +14,7 @@ from agentcli.core.sandbox import SandboxFacts, SandboxSpec
 from agentcli.errors import UnavailableError
 from agentcli.loop.port import Sandbox
 from agentcli.sandbox.health import Health
-from agentcli.sandbox.hidden import find_hidden, mask_file, notes_on
+from agentcli.sandbox.hidden import find_hidden, mask_file, notes_on, watch_over
 from agentcli.sandbox.process import open_process
 from agentcli.sandbox.workspace import check_mounts, find_owner
 
@@ -62,6 +62,7 @@ async def open_sandbox(spec: SandboxSpec, run: str) -> Sandbox:
                 "AS": spec.memory_mb << 20,
             },
             user=user,
+            watch=watch_over(hidden),
             hint="agentcli sandbox check",
         )
 

@@ -24,6 +24,7 @@ BOOT = (
 )
 
 Read = Callable[[], Awaitable[bytes]]  # b"" when there will be no more
+Watch = Callable[[], str]  # why the sandbox must not be used any more, "" while it may
 Stop = Callable[[], Awaitable[None]]  # ends every process of the sandbox, in bounded time
 
 
@@ -63,16 +64,22 @@ class Channel:
         read: Read,
         writer: asyncio.StreamWriter,
         stop: Stop,
+        watch: Watch,
     ) -> None:
         self.facts, self.spec = facts, spec
-        self.read, self.writer, self.stop = read, writer, stop
+        self.read, self.writer, self.stop, self.watch = read, writer, stop, watch
         self.running: dict[int, Running] = {}
         self.turns: dict[str, asyncio.Lock] = {}
         self.last = 0
-        self.gone = ""
+        self.over = ""
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.stopping: asyncio.Future[None] | None = None
         self.listening = asyncio.create_task(self.listen())
+
+    @property
+    def gone(self) -> str:
+        """Why it cannot be used any more, "" while it can."""
+        return self.over or self.watch()
 
     async def run(self, job: Job, on_output: Callable[[bytes], None]) -> JobEnd:
         # Jobs of one session take turns here, so that the worker's timeout is that of the job.
@@ -85,8 +92,8 @@ class Channel:
 
     async def follow(self, job: Job, on_output: Callable[[bytes], None]) -> JobEnd:
         """Run one job; a cancel ends it and returns what is known."""
-        if self.gone:
-            raise UnavailableError(f"the {self.facts.backend} sandbox is gone: {self.gone}")
+        if reason := self.gone:
+            raise UnavailableError(f"the {self.facts.backend} sandbox is gone: {reason}")
         self.last += 1
         number, running = self.last, Running(on_output, asyncio.Future())
         self.running[number] = running
@@ -118,7 +125,7 @@ class Channel:
 
     def send(self, **message: object) -> None:
         # Not awaited: the worker reads always, and a job's end must not wait for its start.
-        if not self.gone:
+        if not self.over:
             self.writer.write(json.dumps(message).encode() + b"\n")
 
     async def listen(self) -> None:
@@ -177,7 +184,7 @@ class Channel:
 
     async def give_up(self, reason: str) -> None:
         """Stop the sandbox; what still runs in it is lost."""
-        self.gone = self.gone or reason
+        self.over = self.over or reason
         self.writer.close()
         self.stopping = self.stopping or asyncio.ensure_future(self.stop())
         await asyncio.shield(self.stopping)
@@ -216,6 +223,7 @@ async def open_channel(
     *,
     root: str,
     limits: dict[str, int],
+    watch: Watch = lambda: "",
 ) -> Channel:
     """Start the worker at the other end of `writer` and return its sandbox once it answers.
 
@@ -224,7 +232,7 @@ async def open_channel(
 
     Raises UnavailableError when it does not answer.
     """
-    channel = Channel(facts, spec, read, writer, stop)
+    channel = Channel(facts, spec, read, writer, stop, watch)
     options = {"root": root, "limits": limits, "output_bytes": spec.output_bytes}
     here = Path(__file__).parent
     channel.send(

@@ -27,7 +27,7 @@ from agentcli.sandbox.engine import (
     translated,
 )
 from agentcli.sandbox.health import Health
-from agentcli.sandbox.hidden import find_hidden, mask_file, notes_on
+from agentcli.sandbox.hidden import find_hidden, mask_file, notes_on, watch_over
 from agentcli.sandbox.image import build_image
 from agentcli.sandbox.workspace import check_mounts, find_owner
 
@@ -49,7 +49,8 @@ async def open_sandbox(spec: SandboxSpec, run: str) -> Sandbox:
     """
     check_mounts(spec)
     hidden = await asyncio.to_thread(find_hidden, spec, find_owner(spec))
-    container, caller = Container(spec, run, hidden), Caller()
+    watch = watch_over(hidden)
+    container, caller = Container(spec, run, tuple(hidden)), Caller()
 
     async def stop() -> None:
         """Remove the container; it also removes itself, once the worker's stdin is closed."""
@@ -66,7 +67,14 @@ async def open_sandbox(spec: SandboxSpec, run: str) -> Sandbox:
         await asyncio.shield(stop())
         raise
     return await open_channel(
-        facts, spec, demultiplex(reader), writer, stop, root="/workspace", limits={}
+        facts,
+        spec,
+        demultiplex(reader),
+        writer,
+        stop,
+        root="/workspace",
+        limits={},
+        watch=watch,
     )
 
 

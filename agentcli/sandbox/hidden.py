@@ -3,7 +3,7 @@
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,10 +48,10 @@ class Search:
     user: tuple[int, int]
     unseen: frozenset[str] = frozenset()
     count: int = 0
-    found: set[str] = field(default_factory=set)
+    found: dict[str, str] = field(default_factory=dict)
     shared: set[FileId] = field(default_factory=set)  # files with more names than one
 
-    def run(self) -> tuple[str, ...]:
+    def run(self) -> dict[str, str]:
         fits = hidden_names(self.names)
         for root in self.roots:
             for entry in self.entries(root):
@@ -62,7 +62,7 @@ class Search:
             for root in self.roots:
                 for entry in self.entries(root):
                     if entry.inode() in inodes and file_id(entry.path) in self.shared:
-                        self.add(root.inside_of(entry.path))
+                        self.add(root, entry.path)
         for root in self.roots:
             same = fits(os.path.basename(root.path)) or file_id(root.path) in self.shared
             if root.inside in self.found or (same and not os.path.isdir(root.path)):
@@ -70,7 +70,7 @@ class Search:
                     f"{shown(root.path)} is one of the files that are kept out of sandboxes",
                     hint="Do not mount it, or change `sandbox: hidden` in the profile.",
                 )
-        return tuple(sorted(self.found))
+        return dict(sorted(self.found.items()))
 
     def entries(self, root: Root) -> Iterator["os.DirEntry[str]"]:
         """Yield all below a root that is no folder. Links are not followed."""
@@ -119,31 +119,31 @@ class Search:
         except OSError:
             return  # gone meanwhile, or a link that leads nowhere
         if not entry.is_symlink():
-            self.add(root.inside_of(entry.path))
+            self.add(root, entry.path)
         else:
             target = os.path.realpath(entry.path)
             if os.path.isdir(target):
                 return
             for other in self.roots:
                 if f"{target}/".startswith(f"{other.path}/"):
-                    self.add(other.inside_of(target))
+                    self.add(other, target)
         if info.st_nlink > 1:
             self.shared.add((info.st_dev, info.st_ino))
 
-    def add(self, path: str) -> None:
+    def add(self, root: Root, path: str) -> None:
         try:
             path.encode()
         except UnicodeEncodeError:
             message = f"{shown(path)}: a file to keep out must have a path in UTF-8"
             raise UnavailableError(message, hint=HINT) from None
-        self.found.add(path)
+        self.found[root.inside_of(path)] = path
         if len(self.found) > FILES_AT_MOST:
             message = f"more than {FILES_AT_MOST} files are to be kept out of the sandbox"
             raise UnavailableError(message, hint=HINT)
 
 
-def find_hidden(spec: SandboxSpec, user: tuple[int, int]) -> tuple[str, ...]:
-    """Return the paths, as seen inside, of the files to keep out, sorted.
+def find_hidden(spec: SandboxSpec, user: tuple[int, int]) -> dict[str, str]:
+    """Return the paths of the files to keep out: those inside, sorted, with those here.
 
     Those whose name is hidden, what links of such a name lead to, and all of these under any
     other name. user: who jobs are.
@@ -151,11 +151,28 @@ def find_hidden(spec: SandboxSpec, user: tuple[int, int]) -> tuple[str, ...]:
     Raises UnavailableError when that cannot be known for certain.
     """
     if not spec.hidden:
-        return ()
+        return {}
     work = [Root(spec.workspace, "/workspace", spec.writable)] if spec.workspace else []
     mounts = [Root(mount.path, mount.inside, mount.writable) for mount in spec.mounts]
     unseen = mount_points() if spec.backend == "docker" else frozenset[str]()
     return Search((*work, *mounts), spec.hidden, user, unseen).run()
+
+
+def watch_over(hidden: Mapping[str, str]) -> Callable[[], str]:
+    """Return what says why the masks may not cover the files any more, "" while they do.
+
+    An editor that saves by putting a new file in the place of the old one, or a rename, takes
+    the mask away: a mount goes with the name that it was made on.
+    """
+    before = {path: file_id(path) for path in hidden.values()}
+
+    def changed() -> str:
+        for path, known in before.items():
+            if file_id(path) != known:
+                return f"{shown(path)}, which is kept out of it, was replaced or moved"
+        return ""
+
+    return changed
 
 
 def mount_points() -> frozenset[str]:
@@ -194,15 +211,15 @@ def mask_file() -> Iterator[str]:
         yield str(path)
 
 
-def notes_on(spec: SandboxSpec, hidden: tuple[str, ...]) -> tuple[str, ...]:
+def notes_on(spec: SandboxSpec, hidden: Iterable[str]) -> tuple[str, ...]:
     """Return what people are told of the mounts, and of the files that are kept out."""
     notes = [
         f"{mount.inside} is {shown(mount.path)}, "
         + ("writable: what is changed there cannot be undone" if mount.writable else "read-only")
         for mount in spec.mounts
     ]
-    if hidden:
-        names = [shown(path.removeprefix("/workspace/")) for path in hidden[:NAMED_AT_MOST]]
-        more = len(hidden) - len(names)
-        notes.append(f"kept out: {', '.join(names)}" + (f" and {more} more" if more else ""))
+    names = [shown(path.removeprefix("/workspace/")) for path in hidden]
+    if names:
+        some, more = ", ".join(names[:NAMED_AT_MOST]), len(names) - NAMED_AT_MOST
+        notes.append(f"kept out: {some}" + (f" and {more} more" if more > 0 else ""))
     return tuple(notes)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from agentcli.core.sandbox import SandboxFacts, SandboxSpec
 from agentcli.errors import UnavailableError
 from agentcli.loop.port import Sandbox
-from agentcli.sandbox.channel import BOOT, open_channel
+from agentcli.sandbox.channel import BOOT, Watch, open_channel
 
 STOP_S = 3.0
 
@@ -21,11 +21,12 @@ async def open_process(
     env: dict[str, str],
     limits: dict[str, int],
     user: tuple[int, int] | None = None,
+    watch: Watch = lambda: "",
     hint: str = "",
 ) -> Sandbox:
     """Start `argv`, a python3 with whatever goes around it, and return the sandbox in it.
 
-    user: the uid and gid to run as, for root.
+    user: the uid and gid to run as, for root. watch: says when it must not be used any more.
     hint: the command that mends a sandbox that does not start.
 
     Raises UnavailableError with what the program said.
@@ -69,7 +70,9 @@ async def open_process(
             end.cancel()
 
     try:
-        return await open_channel(facts, spec, read, stdin, stop, root=root, limits=limits)
+        return await open_channel(
+            facts, spec, read, stdin, stop, root=root, limits=limits, watch=watch
+        )
     except UnavailableError as error:
         known = complaints.done() and not complaints.cancelled()
         said = complaints.result().decode(errors="replace") if known else ""

@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from agentcli.sandbox.hidden import MASK
+from agentcli.tool.gateway import SESSION_LOST
 from tests.cli.conftest import SANDBOX, Program, call
+from tests.cli.test_run import wait_for
 
 boxed = pytest.mark.skipif(SANDBOX == "local", reason="there is no sandbox here")
 OK = {"text": "ok"}
@@ -244,6 +246,26 @@ def test_a_secret_file_is_kept_out_of_everything_a_run_keeps(program: Program, d
         assert not path.is_file() or secret.encode() not in path.read_bytes(), path
     assert secret in (program.folder / ".env").read_text()
     assert program.run("replay", "last", "--verify").returncode == 0
+
+
+@boxed
+def test_a_secret_file_that_an_editor_replaces_during_a_run_stays_hidden(program: Program) -> None:
+    (program.folder / ".env").write_text("TOKEN=hunter2\n")
+    model = program.script(
+        call("python", code="x = open('.env').read()\nopen('begun', 'w').close()"),
+        {**call("shell", command="cat .env"), "delay_ms": 2500},
+        {**OK, "expect": "kept out of the sandbox"},
+    )
+    words = ("run", "--prompt", "Go.", "--model", model, "--sandbox", SANDBOX, "--json")
+    with program.start(*words) as running:
+        wait_for(program.folder / "begun")
+        (program.folder.parent / "new").write_text("TOKEN=hunter3\n")
+        os.replace(program.folder.parent / "new", program.folder / ".env")
+        out, _ = running.communicate(timeout=30)
+    assert json.loads(out)["answer"] == "ok"
+    ledger = Path(json.loads(out)["ledger"]).read_text()
+    assert "hunter" not in ledger
+    assert SESSION_LOST in ledger, "another sandbox was opened"
 
 
 @boxed

@@ -190,7 +190,7 @@ def test_nothing_is_searched_where_nothing_is_hidden(
 ) -> None:
     put(workspace / ".env")
     monkeypatch.setattr(os, "scandir", None)
-    assert find_hidden(msgspec.structs.replace(bare, hidden=()), US) == ()
+    assert find_hidden(msgspec.structs.replace(bare, hidden=()), US) == {}
 
 
 @pytest.mark.parametrize(("limit", "most"), [("ENTRIES_AT_MOST", 20), ("FILES_AT_MOST", 2)])
@@ -241,7 +241,7 @@ def test_a_folder_closed_to_us_counts_only_where_the_sandboxes_user_can_enter(
         with pytest.raises(UnavailableError, match="cannot be searched"):
             find_hidden(bare, user)
     else:
-        assert find_hidden(bare, user) == ()
+        assert find_hidden(bare, user) == {}
 
 
 def test_a_large_workspace_is_searched_in_a_moment(bare: SandboxSpec, workspace: Path) -> None:
@@ -253,7 +253,7 @@ def test_a_large_workspace_is_searched_in_a_moment(bare: SandboxSpec, workspace:
     took = []
     for _ in range(5):
         began = time.perf_counter()
-        assert find_hidden(bare, US) == ("/workspace/7/.env",)
+        assert list(find_hidden(bare, US)) == ["/workspace/7/.env"]
         took.append(time.perf_counter() - began)
         began = time.perf_counter()
         walked = sum(len(files) for _, _, files in os.walk(workspace))
@@ -267,3 +267,47 @@ def test_the_session_sees_the_mask_too(boxed: SandboxSpec, workspace: Path) -> N
     end = in_box(boxed, lambda box: py(box, "open('.env').read()"))
     assert b"hunter2" not in end.output
     assert b"kept out" in end.output
+
+
+@pytest.mark.parametrize(
+    "way", ["replaced", "renamed", "deleted", "its folder renamed", "a link led elsewhere"]
+)
+def test_a_hidden_file_that_loses_its_mask_from_outside_ends_the_sandbox(
+    boxed: SandboxSpec, workspace: Path, tmp_path: Path, way: str
+) -> None:
+    kept = put(workspace / "sub" / ".env")
+    (workspace / ".env").symlink_to(put(workspace / "real"))
+
+    async def act(box: Sandbox) -> str:
+        assert MASK in (await sh(box, "cat sub/.env")).output.decode()
+        assert box.gone == ""
+        match way:
+            case "replaced":
+                put(tmp_path / "new", f"{SECRET} new").rename(kept)
+            case "renamed":
+                kept.rename(workspace / "sub" / ".env.old")
+            case "deleted":
+                kept.unlink()
+            case "its folder renamed":
+                (workspace / "sub").rename(workspace / "other")
+            case _:
+                put(tmp_path / "new").rename(workspace / "real")
+        assert "was replaced or moved" in box.gone
+        with pytest.raises(UnavailableError, match="kept out"):
+            await sh(box, "cat sub/.env* */.env")
+        return box.gone
+
+    in_box(boxed, act)
+    assert "hunter2" not in said(boxed, "cat .env* */.env* real")
+
+
+def test_a_hidden_file_that_is_written_in_place_stays_hidden(
+    boxed: SandboxSpec, workspace: Path
+) -> None:
+    kept = put(workspace / ".env")
+
+    async def act(box: Sandbox) -> str:
+        kept.write_text(f"{SECRET} new")
+        return (await sh(box, "cat .env")).output.decode()
+
+    assert in_box(boxed, act) == MASK
