@@ -98,7 +98,8 @@ class Search:
             except OSError as error:
                 if self.can_enter(folder):
                     message = f"{shown(folder)}: cannot be searched for files to keep out"
-                    raise UnavailableError(f"{message}: {error.strerror}", hint=HINT) from error
+                    hint = f"Open it to yourself (chmod u+rx), or: {HINT}"
+                    raise UnavailableError(f"{message}: {error.strerror}", hint=hint) from error
 
     def can_enter(self, folder: str) -> bool:
         """Say whether the sandbox's user could get into a folder that is closed to us."""

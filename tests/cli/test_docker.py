@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from agentcli.sandbox.hidden import MASK
 from tests.cli.conftest import Program, call
 from tests.cli.test_run import wait_for
 from tests.sandbox.box import IMAGE, why_not
@@ -76,6 +77,31 @@ def test_what_works_here_is_said_and_nothing_is_left_to_clean(program: Program) 
     checked = program.run("sandbox", "check", "--image", IMAGE)
     assert "✓ docker" in checked.stdout
     assert program.run("sandbox", "clean").returncode == 0
+
+
+def test_mounts_and_secret_files_are_in_a_container_what_they_are_said_to_be(
+    program: Program, words: tuple[str, ...]
+) -> None:
+    data = program.folder.parent / "data"
+    data.mkdir()
+    (data / "a").write_text("from outside")
+    for folder in (program.folder, data):
+        (folder / ".env").write_text("TOKEN=hunter2")
+    script = "cat .env /mnt/data/.env /mnt/data/a; echo x > /mnt/data/new; rm -f .env; cat .env"
+    played = program.play(
+        call("shell", command=script),
+        call("read_file", path="/mnt/data/a"),
+        {"text": "ok"},
+        words=(*words, "--mount", str(data)),
+    )
+    shell, read = played.outputs()
+    assert shell.count(MASK) == 3
+    assert "from outside" in shell
+    assert "Read-only file system" in shell
+    assert "from outside" in read
+    assert "hunter2" not in shell + read
+    assert sorted(path.name for path in data.iterdir()) == [".env", "a"]
+    assert (program.folder / ".env").read_text() == "TOKEN=hunter2"
 
 
 def containers(run: str) -> list[str]:
