@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 ANSWER_LINES = 12
 ANSWER_CHARS = 1_000
+PROSE = ("status", "answer")  # what is not copied and may be wrapped
 
 
 @dataclass(frozen=True)
@@ -93,14 +94,20 @@ def print_run(shown: Shown) -> None:
     """Print a run in lines of a name and what there is to say."""
     import os
     import sys
+    import textwrap
 
     from agentcli.core.visible import visible
+    from agentcli.shell import terminal
     from agentcli.shell.console import style, wants_color
 
     color = wants_color(sys.stdout, os.environ)
+    room = terminal.width() - 13 if sys.stdout.isatty() else 10_000
     print(style(visible(f"{shown.run}  {shown.plan.title}"), "bold", color=color))
     for name, text in lines_of(shown):
-        first, *more = visible(text).split("\n")
+        told = visible(text).split("\n")
+        if name in PROSE:
+            told = [row for line in told for row in textwrap.wrap(line, room) or [""]]
+        first, *more = told
         print(f"  {style(name.ljust(10), 'dim', color=color)}{first}")
         for line in more:
             print(f"{'':12}{line}".rstrip())
@@ -164,9 +171,12 @@ def print_hit(hit: "Hit") -> None:
     import sys
 
     from agentcli.core.visible import visible
+    from agentcli.shell import terminal
+    from agentcli.shell.cells import clip
     from agentcli.shell.console import style, wants_color
 
     color = wants_color(sys.stdout, os.environ)
     before, found, after = map(visible, (hit.before, hit.found, hit.after))
     where = style(f"{visible(hit.run)}  {hit.record:>4}  {hit.kind:<7}", "dim", color=color)
-    print(f"{where}  {before}{style(found, 'bold', 'red', color=color)}{after}")
+    line = f"{where}  {before}{style(found, 'bold', 'red', color=color)}{after}"
+    print(clip(line, terminal.width() - 1) if sys.stdout.isatty() else line)

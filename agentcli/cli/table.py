@@ -15,6 +15,7 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
             cells = (one_line(cell).ljust(widths[i]) for i, cell in enumerate(row))
             print("  ".join(cells).rstrip())
         return
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -24,8 +25,11 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     color = wants_color(sys.stdout, os.environ)
     console = Console(no_color=not color, highlight=False, markup=False, emoji=False)
     table = Table(box=None, pad_edge=False, header_style="bold" if color else "")
-    for name in names:
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    widths = [max(cell_len(one_line(row[i])) for row in [names, *rows]) for i in range(len(names))]
+    left = console.width - sum(widths[:-1]) - 2 * len(widths[:-1])
+    widths[-1] = min(widths[-1], max(8, left))
+    for name, width in zip(names, widths, strict=True):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", width=width)
     for row in rows:
         # Text, never markup: a title may hold anything.
         table.add_row(*(Text(one_line(cell)) for cell in row))
