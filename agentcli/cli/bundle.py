@@ -33,7 +33,9 @@ def export_run(
     title: Annotated[str, typer.Option("--title", help="What stands above the picture.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
-    """Write a run to one file that replays elsewhere, or draw it as a picture.
+    """Write a run to one file, or draw it.
+
+    A bundle replays elsewhere; a picture is an SVG of the session as it looked.
 
     agentcli runs export last --bundle median.agentrun
     agentcli runs export last --svg median.svg --lines 40
@@ -100,7 +102,9 @@ def draw_run(
 def import_run(
     file: Annotated[Path, typer.Argument(help="A bundle, made by runs export --bundle.")],
 ) -> None:
-    """Put the run of a bundle among the runs here. It can be watched and verified, not resumed.
+    """Put the run of a bundle among the runs here.
+
+    It can be watched and verified, not resumed.
 
     agentcli runs import median.agentrun
     """

@@ -191,6 +191,18 @@ def tools(current: str) -> Iterable[str]:
     return sorted({path.stem for folder in asset.tool_folders() for path in folder.glob("*.yaml")})
 
 
+def settings(current: str) -> Iterable[str]:
+    """Return the keys that the shipped settings name, found line by line: YAML loads slowly."""
+    above, found = "", []
+    for line in asset.shipped("configs", "settings.yaml").read_text().splitlines():
+        if match := re.match(r"(  )?([a-z_]+):(.*)", line):
+            inner, name, value = match.groups()
+            above = above if inner else name
+            if value.strip():
+                found.append(f"{above}.{name}" if inner else name)
+    return found
+
+
 def runs(current: str) -> Iterable[str]:
     """Return `last` and the ids of the newest runs in that order; with a slash, it is a file."""
     if "/" in current:
@@ -252,6 +264,11 @@ VALUES: dict[str, Callable[[str], Iterable[str]]] = {
     "ledger": runs,
     "workspace": lambda current: [FOLDERS],
     "output": lambda current: [FILES],
+    "mount": lambda current: [FOLDERS],
+    "bundle": lambda current: [FILES],
+    "svg": lambda current: [FILES],
+    "file": lambda current: [FILES],
+    "config key": settings,
     "tools name": tools,
     "runs name": runs,
     "profile name": names("profiles"),

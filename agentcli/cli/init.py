@@ -58,11 +58,9 @@ def init(workspace: options.WORKSPACE = None) -> None:
     """
     from agentcli.config.project import FOLDER, root_of
     from agentcli.core.visible import visible
-    from agentcli.errors import InputError, LedgerError, MissingFileError, UsageError
+    from agentcli.errors import InputError, LedgerError, UsageError
 
     here = options.workspace_of(workspace)
-    if not here.is_dir():
-        raise MissingFileError(f"{here}: there is no such folder")
     root = root_of(here)
     if root is None:
         raise UsageError(

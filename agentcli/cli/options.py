@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentcli.config.limit import MOST_USD
+from agentcli.errors import MissingFileError
 
 if TYPE_CHECKING:
     from agentcli.config.settings import Config
@@ -51,8 +52,11 @@ def parse_usd(text: str) -> Decimal | None:
 
 
 def workspace_of(path: Path | None) -> Path:
-    """Return the folder to work in, the current one by default."""
-    return Path.cwd() if path is None else Path(os.path.expanduser(path))
+    """Return the folder to work in, the current one by default. Raises MissingFileError."""
+    here = Path.cwd() if path is None else Path(os.path.expanduser(path))
+    if not here.is_dir():
+        raise MissingFileError(f"{here}: there is no such folder to work in")
+    return here
 
 
 def say_untrusted(config: "Config") -> None:

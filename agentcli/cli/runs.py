@@ -61,7 +61,7 @@ def list_runs(
 
 @app.command("show")
 def show_run(run: RUN = "last", as_json: JSON = False) -> None:
-    """Say what a run was, what it did, what it cost and how it goes on.
+    """Say what a run was, did and cost.
 
     agentcli runs show last
     """
@@ -85,7 +85,9 @@ def search_runs(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 100,
     as_json: JSON = False,
 ) -> None:
-    """Find what was said and done: prompts, replies, calls, outputs and titles of all runs.
+    """Find a text in all runs.
+
+    In prompts, replies, calls, outputs and titles.
 
     agentcli runs search "connection refused"
 

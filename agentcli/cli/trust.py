@@ -77,8 +77,6 @@ def project_here(workspace: options.WORKSPACE) -> "Project":
     from agentcli.config.project import find_project
 
     here = options.workspace_of(workspace)
-    if not here.is_dir():
-        raise MissingFileError(f"{here}: there is no such folder")
     project = find_project(here)
     if project is None:
         raise MissingFileError(

@@ -193,7 +193,7 @@ def words(environ: Mapping[str, str]) -> Finding:
 
 def sandboxes(config: Config | None) -> Iterator[Finding]:
     """Yield what each backend is good for; failing only if none works."""
-    image = SandboxSpec.image
+    image = SandboxSpec().image
     if config is not None:
         settings = config.profile().sandbox
         image = (settings and settings.image) or image

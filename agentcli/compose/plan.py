@@ -200,7 +200,7 @@ def sandbox_spec(
     if not workspace.is_dir():
         raise MissingFileError(f"{workspace}: there is no such folder to work in")
     refuse_bad_workspace(workspace.resolve())
-    settings = profile.sandbox or SandboxSettings()
+    settings, usual = profile.sandbox or SandboxSettings(), SandboxSpec()
     chosen = backend or settings.backend or "auto"
     if chosen != "auto" and chosen not in backends():
         near = did_you_mean(chosen, backends())
@@ -209,14 +209,14 @@ def sandbox_spec(
     hidden = HIDDEN if settings.hidden is None else settings.hidden
     return SandboxSpec(
         backend=chosen,
-        image=settings.image or SandboxSpec.image,
+        image=settings.image or usual.image,
         workspace=str(workspace.resolve()),
         writable=settings.writable is not False,
-        memory_mb=settings.memory_mb or SandboxSpec.memory_mb,
+        memory_mb=settings.memory_mb or usual.memory_mb,
         cpu_milli=int((settings.cpus or 1) * 1000),
-        processes=settings.processes or SandboxSpec.processes,
-        file_size_mb=settings.file_size_mb or SandboxSpec.file_size_mb,
-        tmp_mb=settings.tmp_mb or SandboxSpec.tmp_mb,
+        processes=settings.processes or usual.processes,
+        file_size_mb=settings.file_size_mb or usual.file_size_mb,
+        tmp_mb=settings.tmp_mb or usual.tmp_mb,
         mounts=resolve_mounts(profile, mounts, chosen, hidden),
         hidden=() if chosen == "local" else hidden,
     )

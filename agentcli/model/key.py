@@ -34,15 +34,17 @@ class KeySource:
     keyring: str = ""
 
 
-def has_credentials(environ: Mapping[str, str]) -> bool:
-    """Return whether the API client may find credentials by itself. Cheap, and never wrongly no."""
+def has_credentials(environ: Mapping[str, str], home: Path | None = None) -> bool:
+    """Return whether the API client may find credentials by itself. Cheap, and never wrongly no.
+
+    home: the user's folder, if it is not that of this process.
+    """
     if any(environ.get(name) for name in VARIABLES):
         return True
     headers = environ.get(HEADERS, "").lower()
     if "authorization" in headers or "x-api-key" in headers:
         return True
-    home = environ.get("HOME") or str(Path.home())
-    folder = Path(home, ".config", "anthropic")
+    folder = (home or Path.home()) / ".config" / "anthropic"
     return (folder / "active_config").exists() or any((folder / "configs").glob("*.json"))
 
 

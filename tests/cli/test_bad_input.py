@@ -39,6 +39,7 @@ OK = {"text": "ok"}
 def test_it_is_said_what_is_wrong(
     program: Program, words: tuple[str, ...], code: int, says: str
 ) -> None:
+    program.environ = {"ANTHROPIC_API_KEY": "k"}
     ended = program.run(*words)
     assert says in ended.stderr
     assert (ended.returncode, ended.stdout) == (code, "")

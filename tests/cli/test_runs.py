@@ -171,7 +171,7 @@ def test_what_a_model_says_cannot_paint_the_terminal(program: Program) -> None:
         (("show", "nope"), 66, "no such run"),
         (("show", "/tmp"), 66, "ledger.jsonl"),
         (("search", " "), 64, "empty"),
-        (("search",), 64, "text"),
+        (("search",), 64, "TEXT is missing"),
     ],
 )
 def test_what_is_asked_wrongly_is_a_sentence(

@@ -9,6 +9,7 @@ from agentcli.config import project
 from agentcli.config.layer import merge, setters
 from agentcli.config.profile import Budget
 from agentcli.config.settings import Config, all_keys, find_key, load_config
+from agentcli.core.sandbox import HIDDEN
 from agentcli.errors import ConfigError, UsageError
 
 
@@ -148,3 +149,5 @@ def test_every_shipped_default_is_in_the_shipped_settings(home: Path) -> None:
     profile = here(home).profile("default")
     assert profile.budget == Budget(usd=Decimal(2), steps=50, time_s=1800)
     assert shipped.sets("tiers.irreversible")
+    assert profile.sandbox is not None
+    assert (profile.sandbox.hidden, profile.sandbox.mounts) == (HIDDEN, ())

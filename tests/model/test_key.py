@@ -124,18 +124,17 @@ def test_a_missing_extra_is_named_in_one_line(
 
 
 def test_credentials_are_found_wherever_the_client_looks(tmp_path: Path) -> None:
-    home = {"HOME": str(tmp_path)}
-    assert not has_credentials(home)
-    assert not has_credentials({**home, "ANTHROPIC_API_KEY": ""})
+    assert not has_credentials({}, tmp_path)
+    assert not has_credentials({"ANTHROPIC_API_KEY": ""}, tmp_path)
     for name in keys.VARIABLES:
-        assert has_credentials({**home, name: "x"})
-    assert has_credentials({**home, keys.HEADERS: "X-Api-Key: k"})
-    assert not has_credentials({**home, keys.HEADERS: "X-Trace: 1"})
+        assert has_credentials({name: "x"}, tmp_path)
+    assert has_credentials({keys.HEADERS: "X-Api-Key: k"}, tmp_path)
+    assert not has_credentials({keys.HEADERS: "X-Trace: 1"}, tmp_path)
     configs = tmp_path / ".config" / "anthropic" / "configs"
     configs.mkdir(parents=True)
-    assert not has_credentials(home)
+    assert not has_credentials({}, tmp_path)
     (configs / "default.json").write_text("{}")
-    assert has_credentials(home)
+    assert has_credentials({}, tmp_path)
 
 
 def test_the_client_looks_at_no_other_variable() -> None:
