@@ -168,6 +168,7 @@ def begun(
 ) -> "OneShot":
     """Return the work at a new run of what the command line asks for."""
     import datetime
+    from dataclasses import replace
 
     from agentcli import asset
     from agentcli.compose.key import credentials_for
@@ -188,6 +189,8 @@ def begun(
             raise UsageError("a task and --prompt do not go together")
         loaded = load_task(task, values, config)
         who = config.profile(profile, loaded.file.profile, loaded.file.limits)
+        if (over.model or who.model) == "scripted":
+            over = replace(over, model=script_of(loaded.name))
         found = credentials_for(over.model or who.model or "", config)
         folder = new_run(asset.state_home(), now)
         root = make_workspace(loaded, here, folder.workspace)
@@ -203,6 +206,16 @@ def begun(
         plan = make_plan(config, who, Agent("react", text), here, over, title=title)
         folder = new_run(asset.state_home(), now)
     return begin(plan, folder, found)
+
+
+def script_of(task: str) -> str:
+    """Return the model that plays a task's own script: the one of its name."""
+    from agentcli import asset
+
+    if task not in (known := asset.named_files("scripts")):
+        names = ", ".join(sorted(known))
+        raise UsageError(f"there is no script of the name {task}", hint=f"Scripts: {names}")
+    return f"scripted:{task}"
 
 
 def read_prompt(prompt: str, task: str) -> str:

@@ -105,8 +105,14 @@ def make_plan(
 
 
 def absolute(model: str) -> str:
-    """Return a model's name that means the same in any folder."""
+    """Return a model's name that means the same in any folder. Raises UsageError."""
     kind, _, rest = model.partition(":")
+    if kind == "scripted" and not rest:
+        names = ", ".join(sorted(asset.named_files("scripts")))
+        raise UsageError(
+            "model scripted: which script? Only a task has one of its own name",
+            hint=f"scripted:FILE, or one of scripted:NAME for {names}",
+        )
     if kind == "recorded":
         return f"recorded:{find_run(asset.state_home(), rest).path}"
     if kind != "scripted":

@@ -56,6 +56,7 @@ def values(*words: str) -> list[str]:
     return [value for value, _ in next_words(words)]
 
 
+PROFILES = ["analyst", "careful", "coder", "default", "mine", "reader", "reviewer"]
 RUNS = ["last", "20260102-100000-000bbb", "20260101-100000-000aaa"]
 
 
@@ -69,12 +70,12 @@ RUNS = ["last", "20260102-100000-000bbb", "20260101-100000-000aaa"]
         (("config", "explain", "sandbox.m"), ["sandbox.memory_mb", "sandbox.mounts"]),
         (("config", "explain", "m"), ["model", "max_tokens"]),
         (("runs", "list", "--l"), ["--limit"]),
-        (("run", "-p", "m"), ["mine"]),
+        (("run", "-p", ""), PROFILES),
         (("run", "--profile", "c"), ["careful", "coder"]),
         (("run", "--profile=c"), ["--profile=careful", "--profile=coder"]),
         (("run", "-p", "./c"), [":files"]),
-        (("run", "m"), ["median", "mine", ":files"]),
-        (("run", "--", "m"), ["median", "mine", ":files"]),
+        (("run", "m"), ["median", "mine", "minutes", ":files"]),
+        (("run", "--", "m"), ["median", "mine", "minutes", ":files"]),
         (("run", "median", ""), []),
         (("run", "--var", "a=b", "o"), ["orders", ":files"]),
         (("run", "--prompt", ""), []),
@@ -83,7 +84,7 @@ RUNS = ["last", "20260102-100000-000bbb", "20260101-100000-000aaa"]
         (("chat", "--sandbox", ""), ["bubblewrap", "docker", "local"]),
         (("chat", "-m", "son"), ["sonnet"]),
         (("chat", "-m", "local"), ["local-1"]),
-        (("chat", "-m", "scripted:m"), ["scripted:median", "scripted:mine"]),
+        (("chat", "-m", "scripted:m"), ["scripted:median", "scripted:mine", "scripted:minutes"]),
         (("chat", "--model=scripted:o"), ["--model=scripted:orders"]),
         (("chat", "-m", "recorded:"), [f"recorded:{run}" for run in RUNS]),
         (("resume", ""), RUNS),
@@ -185,7 +186,7 @@ def run_shell(argv: list[str], env: dict[str, str], folder: Path) -> list[str]:
 BASH_CASES = [
     ("agentcli ru", ["run", "runs"]),
     ("agentcli run -p c", ["careful", "coder"]),
-    ("agentcli chat -m scripted:m", ["median", "mine"]),  # a colon begins a word of bash
+    ("agentcli chat -m scripted:m", ["median", "mine", "minutes"]),  # a colon begins a word of bash
     ("agentcli chat --model=son", ["sonnet"]),
     ("agentcli resume ", RUNS),
     ("agentcli run zz", ["zz$(touch pwned).yaml"]),
@@ -215,7 +216,7 @@ def test_bash(program: Program, shells: dict[str, str], line: str, expected: lis
     [
         ("agentcli ru", ["run", "runs"]),
         ("agentcli run -p c", ["careful", "coder"]),
-        ("agentcli chat -m scripted:m", ["scripted:median", "scripted:mine"]),
+        ("agentcli chat -m scripted:m", ["scripted:median", "scripted:mine", "scripted:minutes"]),
         ("agentcli chat --model=son", ["--model=sonnet"]),
         ("agentcli resume ", RUNS),
         ("agentcli run zz", ["zz$(touch pwned).yaml"]),

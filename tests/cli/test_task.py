@@ -1,6 +1,7 @@
 """Tasks from YAML: what they ask for, and how one can tell that it was done."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 import yaml
 
 from tests.cli.conftest import SANDBOX, Program, call
+from tests.cli.test_chat import talking
+from tests.sandbox.box import IMAGE, why_not
 
 pytestmark = pytest.mark.skipif(
     SANDBOX == "local", reason="shell checks would ask on the bare host"
@@ -22,19 +25,129 @@ def run_task(program: Program, task: dict[str, Any], model: str, *words: str) ->
     return document
 
 
-@pytest.mark.parametrize("name", ["median", "orders"])
-def test_a_shipped_task_does_something_real_and_holds_its_checks(
-    program: Program, name: str
-) -> None:
-    words = ("--model", f"scripted:{name}", "--sandbox", SANDBOX, "--json")
-    ended = program.run("run", name, *words)
-    document = json.loads(ended.stdout)
+def play(program: Program, name: str, *words: str) -> dict[str, Any]:
+    """Run a shipped task by name with its own script and return its document."""
+    if name == "orders":  # nobody is here whom its profile could ask
+        (program.home / "profiles").mkdir()
+        (program.home / "profiles" / "unasked.yaml").write_text("extends: analyst\nask: []\n")
+        words = ("-p", "unasked", *words)
+    ended = program.run("run", name, "--model", "scripted", "--json", *words)
+    document: dict[str, Any] = json.loads(ended.stdout)
     assert (ended.returncode, document["status"]) == (0, "done"), document
     assert list(program.folder.iterdir()) == [], "it works on a copy"
-    if name == "orders":
-        report = Path(document["ledger"]).parent / "workspace" / "report.md"
-        total = document["structured"]["revenue"]
-        assert f"{total:.2f} euros" in report.read_text()
+    verified = program.run("replay", document["run"], "--verify")
+    assert (verified.returncode, verified.stdout[:3]) == (0, "ok:"), verified
+    return document
+
+
+def made(document: dict[str, Any], name: str) -> str:
+    return (Path(document["ledger"]).parent / "workspace" / name).read_text()
+
+
+def test_the_shipped_coder_mends_the_function_and_leaves_its_tests(program: Program) -> None:
+    document = play(program, "median", "--sandbox", SANDBOX)
+    assert "ordered = sorted(values)" in made(document, "median/stats.py")
+
+
+def test_the_shipped_analyst_s_report_agrees_with_what_python_printed(program: Program) -> None:
+    document = play(program, "orders", "--sandbox", SANDBOX)
+    assert document["structured"] == {
+        "revenue": 24532.0,
+        "best_region": "north",
+        "lines_left_out": 4,
+    }
+    lines = Path(document["ledger"]).read_text().splitlines()
+    events = [json.loads(line)["event"] for line in lines]
+    printed = [event["output"] for event in events if event["kind"] == "tool_ended"][1]
+    report = made(document, "report.md")
+    rows = re.findall(r"^\| \w+ \| [\d,.]+ \|$", printed, re.MULTILINE)
+    assert rows == re.findall(r"^\| \w+ \| [\d,.]+ \|$", report, re.MULTILINE)
+    assert len(rows) == 4
+    assert re.findall(r"line (\d+)", printed) == re.findall(r"line (\d+):", report)
+    assert "**24,532.00 euros** in 60 lines" in report
+
+
+def test_the_shipped_reader_s_sources_say_what_it_says_they_do(program: Program) -> None:
+    document = play(program, "handbook", "--sandbox", SANDBOX)
+    assert "86.40 euros" in document["structured"]["answer"]
+    sources = document["structured"]["sources"]
+    for source in sources:
+        assert source["words"] in made(document, source["file"]).splitlines()[source["line"] - 1]
+    assert {source["file"] for source in sources} == {
+        f"handbook/{page}.md" for page in ("approvals", "changes", "expenses", "travel")
+    }
+
+
+def test_the_shipped_reviewer_finds_both_defects_where_they_are(program: Program) -> None:
+    document = play(program, "review", "--sandbox", SANDBOX)
+    review = document["structured"]
+    found = [(f["file"], f["severity"]) for f in review["findings"]]
+    assert (review["verdict"], found) == (
+        "mend_first",
+        [("lending/store.py", "critical"), ("lending/fees.py", "medium")],
+    )
+    lines = [made(document, f"review/{f['file']}").splitlines() for f in review["findings"]]
+    at = [text[f["line"] - 1] for text, f in zip(lines, review["findings"], strict=True)]
+    assert "LIKE '%{words}%'" in at[0]
+    assert "late < FREE_DAYS" in at[1]
+
+
+def test_the_shipped_default_makes_a_list_of_actions(program: Program) -> None:
+    actions = made(play(program, "minutes", "--sandbox", SANDBOX), "actions.md")
+    assert actions.count("\n| ") == 8
+    assert actions.index("Tue 2026-10-13") < actions.index("Mon 2026-10-19")
+
+
+@pytest.mark.docker
+@pytest.mark.skipif(bool(why_not("docker")), reason=why_not("docker") or "docker works")
+@pytest.mark.parametrize("name", ["handbook", "median", "minutes", "orders", "review"])
+def test_each_shipped_task_runs_in_a_container(program: Program, name: str) -> None:
+    for folder in (program.folder.parent, program.folder.parent.parent):
+        folder.chmod(0o711)  # the sandbox's user comes by way of these
+    (program.home / "settings.yaml").write_text(f"sandbox: {{image: '{IMAGE}'}}\n")
+    play(program, name, "--sandbox", "docker")
+
+
+def test_the_shipped_analyst_asks_before_it_writes_its_report(program: Program) -> None:
+    words = ("run", "orders", "--model", "scripted", "--sandbox", SANDBOX)
+    with talking(program, *words) as person:
+        card = person.sees(r"May this run(.|\n)*more lines: space")
+        assert "write_file\n  path: report.md" in card
+        person.types(" ")
+        person.sees("y yes, once")
+        person.types("y")
+        person.sees("done · 4 turns")
+    parked = program.run(*words, "--json")
+    assert parked.returncode == 77
+    assert program.run("resume", "last", "--json").returncode == 77, "nobody is there still"
+
+
+def test_the_shipped_reviewer_cannot_write_into_the_workspace(program: Program) -> None:
+    (program.folder / "kept").write_text("as it was\n")
+    played = program.play(
+        call("shell", command="rm kept; echo x > new; touch /tmp/mine && echo scratch"),
+        {"text": "ok"},
+        words=("-p", "reviewer"),
+    )
+    [output] = played.outputs()
+    assert output.count("Read-only file system") == 2
+    assert "scratch" in output
+    assert [path.name for path in program.folder.iterdir()] == ["kept"]
+
+
+def test_a_task_s_own_script_is_played_without_its_name(program: Program) -> None:
+    words = ("--model", "scripted", "--sandbox", SANDBOX)
+    (program.folder / "t.yaml").write_text("goal: x\n")
+    for refused in (
+        program.run("run", "t.yaml", *words),
+        program.run("run", "--prompt", "x", *words),
+    ):
+        assert refused.returncode == 64
+        assert "handbook, median, minutes, orders, review" in refused.stderr
+    assert not list(program.home.glob("runs/*"))
+    (program.home / "scripts").mkdir()
+    (program.home / "scripts" / "t.yaml").write_text("turns: [{text: mine}]\n")
+    assert program.run("run", "t.yaml", *words).stdout == "mine\n"
 
 
 def test_variables_are_filled_in_and_quoted_in_commands(program: Program) -> None:

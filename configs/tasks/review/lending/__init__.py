@@ -1,0 +1,1 @@
+"""Lending of a small library: who has which book, and what it costs to be late."""
