@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from agentcli.core.event import Input, Paused, Prepared, Started
-from agentcli.core.policy import Policy, why_irreversible
+from agentcli.core.policy import Ask, Policy, judge
 from agentcli.core.question import Answer, Question
 from agentcli.core.step import AskPerson, StepId
 from agentcli.core.tool import ToolRule, tier_of
@@ -35,7 +35,9 @@ class Human:
         assert isinstance(prepared, Prepared), asked.prepared
         rule = self.policy.tools.get(prepared.call.tool, ToolRule())
         tier = tier_of(rule, prepared.facts)
-        reason = why_irreversible(rule, prepared.facts, tier)
+        verdict = judge(self.policy, (), prepared.call, prepared.facts)
+        is_past = asked.question == "did_it_happen"
+        reason = verdict.reason if isinstance(verdict, Ask) and not is_past else ""
         return Question(
             step, asked.question, prepared.call, prepared.facts, tier, asked.bound, reason
         )

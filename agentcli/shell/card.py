@@ -48,7 +48,9 @@ def card_lines(card: Card, width: int, color: bool) -> list[str]:
         lines += argument_lines(name, value, width)
     if not card.arguments:
         lines.append("  (no arguments)")
-    if card.preview:
+    if is_shown(card):
+        lines.append("  what would change: a new file of just this content")
+    elif card.preview:
         lines.append("  what would change:")
         for line in escaped(card.preview).rstrip("\n").split("\n"):
             name = {"+": "green", "-": "red"}.get(line[:1], "dim")
@@ -59,6 +61,20 @@ def card_lines(card: Card, width: int, color: bool) -> list[str]:
         shown = rows(escaped(f"{name}: {value}"), width, "  ")
         lines += [style(row, "dim", color=color) for row in shown]
     return lines
+
+
+def is_shown(card: Card) -> bool:
+    """Return whether the preview only adds, as a new file, what an argument shows already."""
+    first, *rest = card.preview.rstrip("\n").split("\n")
+    added = [line[1:] for line in rest[2:]]
+    return (
+        first == "--- /dev/null"
+        and all(line.startswith("+") for line in rest[2:])
+        and any(
+            isinstance(value, str) and value.removesuffix("\n").split("\n") == added
+            for value in card.arguments.values()
+        )
+    )
 
 
 def argument_lines(name: str, value: Any, width: int) -> list[str]:

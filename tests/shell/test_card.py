@@ -83,3 +83,28 @@ def test_a_folded_line_is_not_taken_for_two_and_a_value_not_for_a_fact() -> None
     value = "x" * 40 + "\nwhere: in the sandbox"
     lines = card_lines(Card("May this run?", "reversible", "shell", {"command": value}), 30, False)
     assert lines[3:] == [f"  │ {'x' * 25}", f"  ┊ {'x' * 15}", "  │ where: in the sandbox"]
+
+
+NEW = "--- /dev/null\n+++ b/notes.txt\n@@ -0,0 +1,2 @@\n+one\n+two\n"
+
+
+def test_a_new_file_is_not_shown_twice() -> None:
+    card = Card("May this run?", "reversible", "write_file", {"content": "one\ntwo\n"}, preview=NEW)
+    shown = "\n".join(card_lines(card, 60, color=False))
+    assert shown.count("one") == 1
+    assert "what would change: a new file of just this content" in shown
+
+
+@pytest.mark.parametrize(
+    ("content", "preview"),
+    [
+        ("one\ntwo\nthree\n", NEW),
+        ("one\ntwo", NEW.replace("+two", "+two\\x07")),
+        ("one\ntwo\n", NEW.replace("+two", " two")),
+        ("one\ntwo\n", NEW.replace("/dev/null", "a/notes.txt")),
+    ],
+)
+def test_a_change_that_is_more_than_the_content_is_shown(content: str, preview: str) -> None:
+    card = Card("May this run?", "reversible", "write_file", {"content": content}, preview=preview)
+    shown = "\n".join(card_lines(card, 60, color=False))
+    assert "  │ @@ -0,0 +1,2 @@" in shown
