@@ -13,7 +13,7 @@ from agentcli.model.key import KeySource, has_credentials, read_key
 
 # The variables that say on purpose which key is meant; they go before the settings.
 VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE")
-PLAYED = ("scripted:", "recorded:")
+PLAYED = ("scripted", "recorded")
 
 
 class MissingKeyError(ConfigError):
@@ -71,7 +71,7 @@ def find_credentials(config: Config, environ: Mapping[str, str] = os.environ) ->
 
 def credentials_for(model: str, config: Config) -> Credentials:
     """Return what a model needs to be asked. Raises MissingKeyError, ConfigError."""
-    if model.startswith(PLAYED):
+    if model.partition(":")[0] in PLAYED:
         return Credentials()
     found = find_credentials(config)
     if not found.source:
