@@ -7,6 +7,7 @@ from agentcli.cli import (
     chat,
     completion,
     config,
+    demo,
     doctor,
     help,
     init,
@@ -28,6 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("demo")(demo.demo)
 app.command("chat")(chat.chat)
 app.command("run")(run.run)
 app.command("resume")(run.resume)

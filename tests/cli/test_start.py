@@ -67,7 +67,7 @@ def test_alone_in_a_terminal_it_shows_six_lines(program: Program) -> None:
     commands = [re.split(r" {2,}", line)[1] for line in lines[1:4]]
     assert commands[:2] == ["agentcli demo", "agentcli chat"]
     known = {*typer.main.get_command(app).commands}  # type: ignore[attr-defined]
-    assert {shlex.split(command)[1] for command in commands[1:]} <= known
+    assert {shlex.split(command)[1] for command in commands} <= known
     assert str(program.home) in lines[4]
     assert "agentcli help" in lines[5]
     assert max(map(len, [*lines[:4], lines[5]])) <= 60
