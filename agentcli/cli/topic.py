@@ -54,6 +54,7 @@ ANTHROPIC_API_KEY  The key.
 ANTHROPIC_AUTH_TOKEN  A bearer token in place of a key.
 ANTHROPIC_BASE_URL  Another server that speaks the same protocol.
 ANTHROPIC_PROFILE  Which of the API client's own profiles signs you in.
+AGENTCLI_LAZY_SDK=0  Load the API client whole, and so slower, if you suspect how it is loaded.
 
 The network:
 

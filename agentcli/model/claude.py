@@ -26,9 +26,14 @@ NOT_ASCII = "the API key or a header is not plain ASCII"
 
 
 def warm() -> None:
-    """Import the client, which takes seconds. Any thread may do it ahead of the first ask."""
-    import anthropic
-    import anthropic.resources.messages  # it would load on first use  # noqa: F401
+    """Import the client, which takes long. Any thread may do it ahead of the first ask."""
+    from agentcli.model.lazy import load
+
+    # All that is used here, so that what cannot be found leads to the plain import.
+    load(
+        *("AsyncAnthropic", "DefaultAsyncHttpxClient", "AnthropicError", "APIError"),
+        *("APIConnectionError", "APIStatusError", "resources.messages.AsyncMessages"),
+    )
 
 
 class Claude:
