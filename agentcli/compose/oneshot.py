@@ -2,13 +2,14 @@
 
 import asyncio
 import signal
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from agentcli.compose.key import Credentials
 from agentcli.compose.outcome import Outcome, Tally, outcome_of
-from agentcli.compose.session import Front, Session, make_model, quiet_front
+from agentcli.compose.session import Front, Session, make_model, quiet_front, warm_model
 from agentcli.core.event import Input, Pause, Paused, Recorded
 from agentcli.core.plan import Plan
 from agentcli.ledger.folder import RunFolder
@@ -41,6 +42,8 @@ class OneShot:
             if state_is_over(session):
                 return outcome_of(session.state, tally, session.journal.read)
             first = session.go_on() if session.records else session.begin()
+            # No run waits for this thread: one that ends early leaves it behind.
+            threading.Thread(target=warm_model, args=(self.plan.model,), daemon=True).start()
             if self.plan.policy.offered:
                 session.sandbox.warm()
             pause = session.inbox.put

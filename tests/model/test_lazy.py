@@ -233,3 +233,20 @@ for thread in threads: thread.join()
 print(len(found))
 """
     assert python(code) == "2\n"
+
+
+def test_a_run_that_ends_early_waits_for_no_import(tmp_path: Path) -> None:
+    path = package(tmp_path / "slow", lines="import time\ntime.sleep(600)\n")
+    (work := tmp_path / "work").mkdir()
+    words = ("run", "--prompt", "x", "--model", "claude-haiku-4-5", "--usd", "0.0000001")
+    ended = subprocess.run(
+        [sys.executable, "-m", "agentcli", *words, "--profile", "reader"],
+        cwd=work,
+        env={**os.environ, "PYTHONPATH": f"{path}:{ROOT}", "AGENTCLI_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (76, "")
+    assert "money limit" in ended.stderr
