@@ -1,6 +1,7 @@
 """Puts a run together: the only module that knows the loop and the adapters."""
 
 import asyncio
+import contextlib
 import importlib
 import json
 import pkgutil
@@ -135,11 +136,12 @@ def make_model(name: str, credentials: Credentials = NOTHING) -> Model:
 
 
 def warm_model(name: str) -> None:
-    """Load what a model needs, ahead of its first ask: the client takes seconds to import."""
+    """Load what a model needs, ahead of its first ask: the client takes long to import."""
     if not name.startswith(("scripted:", "recorded:")):
         from agentcli.model.claude import warm
 
-        warm()
+        with contextlib.suppress(ImportError):  # the ask itself says so
+            warm()
 
 
 def recorded_replies(folder: RunFolder) -> list[Reply]:
