@@ -233,7 +233,7 @@ class Transcript:
 
     def call(self, step: StepId) -> str:
         call = self.calls.get(step)  # None where one begins to look in the middle of a call
-        return visible(call_line(call, max(20, self.width() - 24))) if call else "a call"
+        return visible(call_line(call, max(20, self.width() - 32))) if call else "a call"
 
     def say_for_user(self, text: str) -> None:
         lines = visible(text).strip().split("\n")
