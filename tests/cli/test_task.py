@@ -65,6 +65,22 @@ def test_the_shipped_analyst_s_report_agrees_with_what_python_printed(program: P
     assert len(rows) == 4
     assert re.findall(r"line (\d+)", printed) == re.findall(r"line (\d+):", report)
     assert "**24,532.00 euros** in 60 lines" in report
+    for told in re.findall(r"\b2026-09-31\b|(?<=`)\w+(?=`)", report):
+        assert told in printed, "it knows no more of a broken line than was printed"
+
+
+def test_a_report_with_a_wrong_total_fails_the_shipped_task(program: Program) -> None:
+    (program.home / "profiles").mkdir()
+    (program.home / "profiles" / "unasked.yaml").write_text("extends: analyst\nask: []\n")
+    content = "Revenue was 24,530.00 euros.\n\n| region | revenue |\n| --- | --- |\n"
+    answer = {"revenue": 24530.0, "best_region": "north", "lines_left_out": 4}
+    model = program.script(
+        call("write_file", path="report.md", content=content), {"text": json.dumps(answer)}
+    )
+    words = ("--model", model, "-p", "unasked", "--sandbox", SANDBOX, "--json")
+    ended = program.run("run", "orders", *words)
+    assert ended.returncode == 1
+    assert "the total is not 24532.00" in json.loads(ended.stdout)["message"]
 
 
 def test_the_shipped_reader_s_sources_say_what_it_says_they_do(program: Program) -> None:
@@ -111,10 +127,8 @@ def test_each_shipped_task_runs_in_a_container(program: Program, name: str) -> N
 def test_the_shipped_analyst_asks_before_it_writes_its_report(program: Program) -> None:
     words = ("run", "orders", "--model", "scripted", "--sandbox", SANDBOX)
     with talking(program, *words) as person:
-        card = person.sees(r"May this run(.|\n)*more lines: space")
+        card = person.sees(r"May this run(.|\n)*y yes, once")
         assert "write_file\n  path: report.md" in card
-        person.types(" ")
-        person.sees("y yes, once")
         person.types("y")
         person.sees("done · 4 turns")
     parked = program.run(*words, "--json")
