@@ -40,6 +40,11 @@ def platform_folder(kind: str) -> str:
     return platformdirs.user_data_dir("agentcli", appauthor=False)
 
 
+def is_path(name: str) -> bool:
+    """Return whether a profile or a task is named by its file, and not by its name."""
+    return "/" in name or name.endswith((".yaml", ".yml"))
+
+
 def folders(kind: str, project: Path | None = None) -> Iterator[Path]:
     """Yield where files of a kind (`profiles`, `tasks`) are looked for, the nearest first.
 

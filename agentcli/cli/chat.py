@@ -28,17 +28,13 @@ def chat(
     agentcli chat -p coder -C ~/src/app
     agentcli chat < questions.txt
     """
-    import datetime
-
-    from agentcli import asset
     from agentcli.compose.key import credentials_for
-    from agentcli.compose.oneshot import begin
+    from agentcli.compose.oneshot import begin, new_folder
     from agentcli.compose.plan import Overrides, make_plan
     from agentcli.config.settings import load_config
     from agentcli.core.step import Agent
-    from agentcli.ledger.folder import new_run
 
-    first = first_line()
+    first = first_words()
     money, mounts = options.parse_usd(usd), tuple(mount or ())
     over = Overrides(model or None, sandbox or None, money, steps, mounts=mounts)
     here = options.workspace_of(workspace)
@@ -46,11 +42,12 @@ def chat(
     options.say_untrusted(config)
     plan = make_plan(config, config.profile(profile), Agent("chat"), here, over, title="chat")
     credentials = credentials_for(plan.model, config)
-    folder = new_run(asset.state_home(), datetime.datetime.now(datetime.UTC))
-    return talk(begin(plan, folder, credentials), first, time)
+    with new_folder() as folder:
+        shot = begin(plan, folder, credentials)
+    return talk(shot, first, time)
 
 
-def first_line() -> str:
+def first_words() -> str:
     """Return the first thing that is said through a pipe, "" at a terminal.
 
     Raises UsageError where nothing can be said.

@@ -29,8 +29,10 @@ def show(
     from agentcli.config.settings import all_keys
 
     layers = layers_of(profile, workspace)
-    rows = []
+    rows = [("profile", profile, "flag · --profile")] if profile else []
     for key in all_keys():
+        if key == "profile" and profile:
+            continue
         found = next(setters(layers, key), None)
         if found is not None:
             rows.append((key, plain(found[1]), f"{found[0].kind} · {found[0].where(key)}"))
@@ -83,7 +85,7 @@ def paths(workspace: options.WORKSPACE = None) -> None:
     root = root_of(options.workspace_of(workspace))
     places = [
         ("your settings", own / NAME),
-        *((f"your {kind}", own / kind) for kind in ("profiles", "tasks", "tools")),
+        *((f"your {kind}", own / kind) for kind in ("profiles", "tasks", "scripts", "tools")),
         ("your models", own / "models.yaml"),
         *([] if root is None else [("this project", root / FOLDER)]),
         ("runs", state / "runs"),

@@ -11,7 +11,6 @@ from agentcli.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from agentcli.core.event import Recorded
-    from agentcli.ledger.folder import RunFolder
 
 TASK = "orders"
 INTRO = (
@@ -32,16 +31,15 @@ def demo(
     agentcli demo
     agentcli demo --yes
     """
-    import datetime
-
     from agentcli import asset
+    from agentcli.cli.replay import verify_run
     from agentcli.compose.key import Credentials
-    from agentcli.compose.oneshot import begin
-    from agentcli.compose.plan import Overrides, absolute, make_plan
+    from agentcli.compose.oneshot import begin, new_folder
+    from agentcli.compose.plan import Overrides, make_plan
     from agentcli.config.settings import shipped_config
     from agentcli.config.task import load_task, make_workspace
     from agentcli.core.visible import visible
-    from agentcli.ledger.folder import new_run
+    from agentcli.ledger.read import read_ledger
     from agentcli.shell import headless
     from agentcli.shell.demo import filled, run_demo
 
@@ -50,12 +48,13 @@ def demo(
     backend = sandbox or find_backend()
     config = shipped_config()
     task = load_task(TASK, {}, config)
-    folder = new_run(asset.state_home(), datetime.datetime.now(datetime.UTC))
-    root = make_workspace(task, folder.path, folder.workspace)
-    over = Overrides(model=absolute(f"scripted:{TASK}"), backend=backend)
+    script = asset.shipped("configs", "scripts", f"{TASK}.yaml")
+    over = Overrides(model=f"scripted:{script}", backend=backend)
     who = config.profile("", task.file.profile, task.file.limits)
-    plan = make_plan(config, who, task.agent, root, over, title="demo", output=task.output)
-    shot = begin(plan, folder, Credentials())
+    with new_folder() as folder:
+        root = make_workspace(task, folder.path, folder.workspace)
+        plan = make_plan(config, who, task.agent, root, over, title="demo", output=task.output)
+        shot = begin(plan, folder, Credentials())
     print("agentcli demo · no key, no network, a few seconds\n")
     print(filled(INTRO.format(where=headless.where_tools_run(backend))) + "\n")
     outcome = run_demo(shot, yes=yes)
@@ -63,9 +62,19 @@ def demo(
         for line in headless.last_lines(outcome, str(folder.ledger)):
             print(visible(line), file=sys.stderr)
         return outcome.exit_code
-    for line in afterwards(folder):
-        print(visible(line))
-    return 0
+    reading = read_ledger(folder.ledger)
+    told = digest(reading.records)
+    print(f"\nAll of it is in the ledger, {len(reading.records)} records, each sealed by a hash:\n")
+    print(visible("\n".join(f"  {line}" for line in told)))
+    print(f"\n$ agentcli replay {folder.id} --verify")
+    code = verify_run(folder, reading)
+    lines = (
+        f"\nreport: {folder.workspace / 'report.md'}",
+        "with your own key: export ANTHROPIC_API_KEY=... and then: agentcli chat",
+        *headless.last_lines(outcome, str(folder.ledger))[-1:],
+    )
+    print(visible("\n".join(lines)))
+    return code
 
 
 def find_backend() -> str:
@@ -88,30 +97,6 @@ def find_backend() -> str:
         raise UnavailableError(health.detail, hint=health.fix)
     print(f"agentcli: {health.detail} ({health.fix}), so bubblewrap is used.", file=sys.stderr)
     return "bubblewrap"
-
-
-def afterwards(folder: "RunFolder") -> Iterator[str]:
-    """Yield what the ledger holds of the run, whether it is sound, and what to do next."""
-    from agentcli.compose.session import rules_of
-    from agentcli.ledger.read import read_ledger
-    from agentcli.ledger.verify import verify
-
-    records = read_ledger(folder.ledger).records
-    yield ""
-    yield f"All of it is in the ledger, {len(records)} records, each sealed by a hash:"
-    yield ""
-    yield from (f"  {line}" for line in digest(records))
-    yield ""
-    yield f"$ agentcli replay {folder.id} --verify"
-    difference = verify(rules_of(folder.plan()), records)
-    if difference is not None:
-        raise AssertionError(f"record {difference.seq} differs")
-    yield f"ok: {len(records)} records, every decision follows from the facts before it"
-    yield ""
-    yield f"ledger: {folder.ledger}"
-    yield f"report: {folder.workspace / 'report.md'}"
-    yield f"watch it again: agentcli replay {folder.id}"
-    yield "with your own key: export ANTHROPIC_API_KEY=... and then: agentcli chat"
 
 
 def digest(records: "Sequence[Recorded]") -> Iterator[str]:

@@ -64,10 +64,12 @@ def say_untrusted(config: "Config") -> None:
     project = config.project
     if project is None or project.is_trusted:
         return
+    from agentcli.core.visible import visible
+
     names = {name.partition("/")[0] for name in project.files}
     changed = "has changed since it was trusted" if project.trusted else "is not trusted"
-    print(
+    told = (
         f"agentcli: {', '.join(sorted(names))} in {project.root} {changed}, so it is not used. "
-        "See it: agentcli trust show",
-        file=sys.stderr,
+        "See it: agentcli trust show"
     )
+    print(visible(told), file=sys.stderr)

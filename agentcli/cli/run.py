@@ -80,13 +80,13 @@ def resume(
     """
 
     def work() -> int:
-        from agentcli.cli.chat import first_line, talk
+        from agentcli.cli.chat import first_words, talk
 
         shot = taken_up(run, model, usd, steps, time)
         if shot.plan.agent.pattern == "chat":
             if as_json or stream_json:
                 raise UsageError("a chat does not go on in JSON")
-            return talk(shot, first_line(), time)
+            return talk(shot, first_words(), time)
         return drive(shot, as_json=as_json, stream_json=stream_json, output=output)
 
     return documented(work, as_json, stream_json)
@@ -167,23 +167,19 @@ def begun(
     over: "Overrides",
 ) -> "OneShot":
     """Return the work at a new run of what the command line asks for."""
-    import datetime
     from dataclasses import replace
 
-    from agentcli import asset
     from agentcli.compose.key import credentials_for
-    from agentcli.compose.oneshot import begin
+    from agentcli.compose.oneshot import begin, new_folder
     from agentcli.compose.plan import make_plan
     from agentcli.config.settings import load_config
     from agentcli.config.task import load_task, make_workspace
     from agentcli.core.redact import Redactor
     from agentcli.core.step import Agent
-    from agentcli.ledger.folder import new_run
 
     here = options.workspace_of(workspace)
     config = load_config(here)
     options.say_untrusted(config)
-    now = datetime.datetime.now(datetime.UTC)
     if task and task != "-":
         if prompt:
             raise UsageError("a task and --prompt do not go together")
@@ -192,20 +188,20 @@ def begun(
         if (over.model or who.model) == "scripted":
             over = replace(over, model=script_of(loaded.name))
         found = credentials_for(over.model or who.model or "", config)
-        folder = new_run(asset.state_home(), now)
-        root = make_workspace(loaded, here, folder.workspace)
-        title = loaded.file.title or loaded.name
-        plan = make_plan(config, who, loaded.agent, root, over, title=title, output=loaded.output)
-    else:
-        if values:
-            raise UsageError("--var goes with a task")
-        text = read_prompt(prompt, task)
-        who = config.profile(profile)
-        found = credentials_for(over.model or who.model or "", config)
-        title = first_line(Redactor(b"", found.known).clean(text))  # whole, before it is cut
-        plan = make_plan(config, who, Agent("react", text), here, over, title=title)
-        folder = new_run(asset.state_home(), now)
-    return begin(plan, folder, found)
+        with new_folder() as folder:
+            root = make_workspace(loaded, here, folder.workspace)
+            title, output = loaded.file.title or loaded.name, loaded.output
+            plan = make_plan(config, who, loaded.agent, root, over, title=title, output=output)
+            return begin(plan, folder, found)
+    if values:
+        raise UsageError("--var goes with a task")
+    text = read_prompt(prompt, task)
+    who = config.profile(profile)
+    found = credentials_for(over.model or who.model or "", config)
+    title = first_line(Redactor(b"", found.known).clean(text))  # whole secrets, before it is cut
+    plan = make_plan(config, who, Agent("react", text), here, over, title=title)
+    with new_folder() as folder:
+        return begin(plan, folder, found)
 
 
 def script_of(task: str) -> str:

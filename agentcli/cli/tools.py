@@ -16,19 +16,17 @@ app = typer.Typer(
 NAME = Annotated[str, typer.Argument(help="A tool's name.")]
 
 
-def load() -> dict[str, "LoadedTool"]:
-    from pathlib import Path
-
+def load(workspace: options.WORKSPACE) -> dict[str, "LoadedTool"]:
     from agentcli.config.settings import load_config
     from agentcli.tool.manifest import load_tools
 
-    return load_tools(load_config(Path.cwd()).tool_folders())
+    return load_tools(load_config(options.workspace_of(workspace)).tool_folders())
 
 
-def find(name: str) -> "LoadedTool":
+def find(name: str, workspace: options.WORKSPACE) -> "LoadedTool":
     from agentcli.document import did_you_mean
 
-    tools = load()
+    tools = load(workspace)
     if name not in tools:
         message = f"there is no tool `{name}`{did_you_mean(name, tools)}"
         raise MissingFileError(message, hint="List them: agentcli tools list")
@@ -36,51 +34,57 @@ def find(name: str) -> "LoadedTool":
 
 
 @app.command("list")
-def list_tools() -> None:
+def list_tools(workspace: options.WORKSPACE = None) -> None:
     """List the tools with their tiers.
 
     agentcli tools list
     """
     from agentcli.cli.table import print_table
 
-    manifests = [tool.manifest for tool in load().values()]
+    manifests = [tool.manifest for tool in load(workspace).values()]
     about = [manifest.description.strip().partition("\n")[0] for manifest in manifests]
     rows = [(m.name, m.tier, text) for m, text in zip(manifests, about, strict=True)]
     print_table(("tool", "tier", "what it does"), rows)
 
 
 @app.command("show")
-def show(name: NAME) -> None:
+def show(name: NAME, workspace: options.WORKSPACE = None) -> None:
     """Show a tool as the model and the rules see it.
 
     agentcli tools show shell
     """
     import json
 
-    tool = find(name)
+    from agentcli.core.visible import visible
+
+    tool = find(name, workspace)
     manifest = tool.manifest
     egress = "can send data out" if manifest.egress else "cannot send data out"
-    print(f"{manifest.name} version {manifest.version} · {manifest.tier} · {egress}")
+    lines = [f"{manifest.name} version {manifest.version} · {manifest.tier} · {egress}"]
     if manifest.reversible_when:
-        print(f"irreversible unless {', '.join(manifest.reversible_when)}")
-    print(f"digest {tool.digest}\nfrom {tool.path}\n\n{manifest.description.strip()}\n")
-    print(json.dumps(manifest.parameters, indent=2, ensure_ascii=False))
-    for example in manifest.examples:
-        print(f"example: {json.dumps(example, ensure_ascii=False)}")
+        lines.append(f"irreversible unless {', '.join(manifest.reversible_when)}")
+    lines += [f"digest {tool.digest}", f"from {tool.path}", "", manifest.description.strip(), ""]
+    lines.append(json.dumps(manifest.parameters, indent=2, ensure_ascii=False))
+    lines += [f"example: {json.dumps(one, ensure_ascii=False)}" for one in manifest.examples]
+    print(visible("\n".join(lines)))
 
 
 @app.command("check")
-def check(name: Annotated[str, typer.Argument(help="A tool; all by default.")] = "") -> int:
+def check(
+    name: Annotated[str, typer.Argument(help="A tool; all by default.")] = "",
+    workspace: options.WORKSPACE = None,
+) -> int:
     """Check manifests: what is wrong with them, and what would make them better.
 
     agentcli tools check
     """
+    from agentcli.core.visible import visible
     from agentcli.tool.lint import lint
 
-    tools = [find(name)] if name else list(load().values())
+    tools = [find(name, workspace)] if name else list(load(workspace).values())
     findings = [(tool, line) for tool in tools for line in lint(tool)]
     for tool, line in findings:
-        print(f"{tool.path}: {line}")
+        print(visible(f"{tool.path}: {line}"))
     print(f"{len(tools)} tools, {len(findings)} findings")
     return 1 if findings else 0
 
@@ -98,27 +102,26 @@ def call(
 
     agentcli tools call calculator '{"expression": "0.1+0.2"}'
     """
-    import datetime
     import sys
 
-    from agentcli import asset
     from agentcli.cli.run import drive
     from agentcli.compose.key import Credentials
-    from agentcli.compose.oneshot import begin
+    from agentcli.compose.oneshot import begin, new_folder
     from agentcli.compose.plan import Overrides, make_plan
     from agentcli.config.settings import load_config
     from agentcli.core.step import Agent, Call
-    from agentcli.ledger.folder import new_run
 
-    find(name)
+    find(name, workspace)
     text = sys.stdin.read() if arguments == "-" else arguments
     one = Agent("single", call=Call(name, parse(text), origin="task"))
     here = options.workspace_of(workspace)
     over = Overrides(backend=sandbox or None, mounts=tuple(mount or ()))
     config = load_config(here)
+    options.say_untrusted(config)
     plan = make_plan(config, config.profile(profile), one, here, over, title=f"tools call {name}")
-    folder = new_run(asset.state_home(), datetime.datetime.now(datetime.UTC))
-    return drive(begin(plan, folder, Credentials()), as_json=False, stream_json=False)
+    with new_folder() as folder:
+        shot = begin(plan, folder, Credentials())
+    return drive(shot, as_json=False, stream_json=False)
 
 
 def parse(text: str) -> dict[str, object]:

@@ -24,13 +24,13 @@ TOPICS = {
         "What the exit code of a command says.",
         """
 0  Done.
-1  The task failed: its checks do not hold, or a replay differs.
+1  The task failed: its checks do not hold; a replay differs; a check of tools found something.
 64  Usage: the words of the command line do not fit together.
 65  Bad input: a task, a file or a value is not what it should be.
 66  A file, profile, task or run that was named is not there.
 69  A service or the sandbox does not answer. What mends it is said.
 70  An internal error, or a request that the model's server refused.
-73  The ledger cannot be written, or is damaged.
+73  A file cannot be written, or a ledger is damaged.
 75  A temporary failure: try again later.
 76  The budget is used up: money or steps.
 77  Not permitted: the server refused the key, a person or a rule said no, or nobody was there
@@ -75,7 +75,8 @@ Settings; an option on the command line goes before them, profiles and settings 
 AGENTCLI_PROFILE  Who works: --profile
 AGENTCLI_MODEL  Which model: --model
 AGENTCLI_SANDBOX  Where tools run: --sandbox
-AGENTCLI_USD, AGENTCLI_STEPS, AGENTCLI_TIME  Limits of a run: --usd, --steps, --time
+AGENTCLI_USD, AGENTCLI_STEPS, AGENTCLI_TIME  Limits of a run: --usd, --steps, --time. A chat is
+  limited in time only by --time.
 
 Folders; see agentcli help files:
 
@@ -91,10 +92,12 @@ Your configuration is in @config
 settings.yaml  What holds where nothing else is said: agentcli config show.
 profiles/  Who works: NAME.yaml each, for --profile NAME.
 tasks/  What can be asked for: NAME.yaml each, for agentcli run NAME.
+scripts/  What stands in for a model: NAME.yaml each, for --model scripted:NAME.
 tools/  Your own tools: NAME.yaml and its script.
 models.yaml  More models, or other prices.
 
-Your profiles and tasks go before the shipped ones of the same name; a tool needs a new name.
+Your files go before the shipped ones of the same name; a tool needs a new name. A profile goes
+before the settings, also a shipped one: agentcli config explain KEY tells.
 
 What was done is in @state
 
@@ -136,8 +139,9 @@ Space  The rest of a long question.
 What cannot be undone takes the tool's name, typed out. In a replay:
 
 Space  Pauses and goes on.
-n, b  One record on; one back.
+n, b, right, left  One record on; one back.
 g N  Goes to record N.
++, -  Faster; slower.
 q  Leaves.
 
 The API key comes from the environment: ANTHROPIC_API_KEY, or what agentcli help env names
@@ -182,7 +186,7 @@ agentcli replay RUN  Watch it again. Nothing is run or asked.
 agentcli replay RUN --verify  Recompute every decision from the facts.
 agentcli resume RUN  Go on where it stopped.
 
-RUN is an id, a unique beginning or end of one, the path of a ledger, or last.
+RUN is an id, a unique beginning or end of one, the path of a ledger or a bundle, or last.
 
 On resume, finished calls are not run again. One that was cut off is run again only if that is
 harmless; else a person is asked whether it happened. What cannot be undone is never run twice by
@@ -207,7 +211,8 @@ egress, idempotent  Whether it can send data out; whether twice is like once.
 compensate  How it is undone.
 labels  How far its output is to be believed, and who may see it.
 timeout_s  How long it may take.
-run  A script, a command or a session.
+preview, examples  Whether it can show what it would do; calls that fit.
+run  A script with its modules, a command or a session.
 
 A script gets the arguments as JSON on stdin and prints {"text": ...} or {"error": ...}. It runs
 in the sandbox: docker, or bubblewrap, or with --sandbox local on this machine itself.

@@ -39,6 +39,7 @@ def grant(
     agentcli trust grant
     """
     from agentcli.config import project as projects
+    from agentcli.core.visible import visible
 
     project = project_here(workspace)
     if project.is_trusted:
@@ -55,7 +56,7 @@ def grant(
         print("Not trusted.")
         raise typer.Exit(77)
     projects.grant(project)
-    print(f"Trusted. Any change makes them not count again: {project.root}")
+    print(visible(f"Trusted. Any change makes them not count again: {project.root}"))
 
 
 @app.command("revoke")
@@ -65,12 +66,13 @@ def revoke(workspace: options.WORKSPACE = None) -> None:
     agentcli trust revoke
     """
     from agentcli.config import project as projects
+    from agentcli.core.visible import visible
 
     root = projects.root_of(options.workspace_of(workspace))
     if root is None or not projects.revoke(root):
         print("It was not trusted.")
         return
-    print(f"Not trusted any more: {root}")
+    print(visible(f"Not trusted any more: {root}"))
 
 
 def project_here(workspace: options.WORKSPACE) -> "Project":

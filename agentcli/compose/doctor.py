@@ -8,9 +8,8 @@ import os
 import shutil
 import sys
 import tempfile
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,18 +18,18 @@ from agentcli import asset, version_line
 from agentcli.compose.key import Credentials, find_credentials
 from agentcli.compose.outcome import EXIT_OF_FAILURE
 from agentcli.config.project import find_project
-from agentcli.config.settings import Config, load_config
+from agentcli.config.settings import Config, load_config, shipped_config
 from agentcli.core.sandbox import SandboxSpec
 from agentcli.errors import AgentcliError, ConfigError, LedgerError, UnavailableError
 from agentcli.ledger.folder import all_runs, last_event
 from agentcli.model.claude import Claude, Reached
+from agentcli.model.route import Route
 from agentcli.sandbox import bubblewrap, docker
 
 GIB = 1 << 30
 DISK_ENOUGH, DISK_LEAST = 2 * GIB, GIB // 5
 CLOCK_S = 60
 RUNS_AT_MOST = 500
-PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def failed(name: str, error: AgentcliError) -> Finding:
 def examine(workspace: Path, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     """Yield what each check finds, as it is found. None of them needs a network or raises."""
     yield Finding("program", "ok", f"{version_line()}; no telemetry, no update check")
-    config: Config | None = None
+    config = shipped_config()  # for the rest, where the user's own cannot be read
     try:
         config = load_config(workspace, environ)
         yield settings(config)
@@ -62,9 +61,8 @@ def examine(workspace: Path, environ: Mapping[str, str] = os.environ) -> Iterato
         yield failed("settings", error)
     yield project(workspace)
     yield from api(config, environ)
-    yield proxy(environ)
     yield terminal(environ)
-    yield words(environ)
+    yield encoding(environ)
     yield from sandboxes(config)
     yield disk(asset.state_home(environ))
     yield ledgers(asset.state_home(environ))
@@ -97,18 +95,18 @@ def project(workspace: Path) -> Finding:
     return Finding("project", "warn", detail, "agentcli trust show")
 
 
-def api(config: Config | None, environ: Mapping[str, str]) -> Iterator[Finding]:
+def api(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Yield what is known of the key, the endpoint and the clock."""
     found = Credentials()
     try:
-        if config is not None:
-            found = find_credentials(config, environ)
+        found = find_credentials(config, environ)
     except AgentcliError as error:
         yield failed("key", error)
     else:
         yield named_key(found.source)
     key = found.api_key if found.source else "none"
     reached = asyncio.run(reach(key, found.base_url))
+    yield proxy(reached.route)
     yield endpoint(reached, has_key=bool(found.source))
     yield clock(reached.date)
 
@@ -154,18 +152,12 @@ def clock(date: str) -> Finding:
     return Finding("clock", "ok", f"within {off_s:.0f} s of the server's")
 
 
-def proxy(environ: Mapping[str, str]) -> Finding:
-    for name in PROXIES:
-        if value := environ.get(name):
-            # Its address may hold a password.
-            parts = urllib.parse.urlsplit(value if "://" in value else f"http://{value}")
-            try:
-                where = f"{parts.hostname}{f':{parts.port}' if parts.port else ''}"
-            except ValueError:
-                return Finding("proxy", "fail", f"{name} is no address", f"unset {name}", 78)
-            but = environ.get("NO_PROXY") or environ.get("no_proxy")
-            return Finding("proxy", "ok", f"{where}, by {name}{f'; not for {but}' if but else ''}")
-    return Finding("proxy", "ok", "none")
+def proxy(route: Route | None) -> Finding:
+    if route is None:
+        return Finding("proxy", "ok", "not tried")
+    if not route.proxy:
+        return Finding("proxy", "ok", "none")
+    return Finding("proxy", "ok", f"{route.proxy} on the way to {route.host}, by {route.variable}")
 
 
 def terminal(environ: Mapping[str, str]) -> Finding:
@@ -182,21 +174,21 @@ def terminal(environ: Mapping[str, str]) -> Finding:
     return Finding("terminal", "ok", detail)
 
 
-def words(environ: Mapping[str, str]) -> Finding:
-    encoding = (sys.stdout.encoding or locale.getpreferredencoding(False)).lower()
+def encoding(environ: Mapping[str, str]) -> Finding:
+    writes = (sys.stdout.encoding or locale.getpreferredencoding(False)).lower()
     named = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or "not set"
-    if encoding.replace("-", "") != "utf8":
+    if writes.replace("-", "") != "utf8":
         fix = "export LANG=C.UTF-8"
-        return Finding("locale", "warn", f"{named}: writes {encoding}, not UTF-8", fix)
+        return Finding("locale", "warn", f"{named}: writes {writes}, not UTF-8", fix)
     return Finding("locale", "ok", f"{named}, UTF-8")
 
 
-def sandboxes(config: Config | None) -> Iterator[Finding]:
+def sandboxes(config: Config) -> Iterator[Finding]:
     """Yield what each backend is good for; failing only if none works."""
     image = SandboxSpec().image
-    if config is not None:
-        settings = config.profile().sandbox
-        image = (settings and settings.image) or image
+    with suppress(AgentcliError):  # told as a finding of its own already
+        chosen = config.profile().sandbox
+        image = (chosen and chosen.image) or image
     engine, weaker = docker.check(image), bubblewrap.check("")
     state: Literal["warn", "fail"] = "warn" if weaker.ok else "fail"
     code = 0 if weaker.ok else UnavailableError.exit_code

@@ -1,18 +1,20 @@
 """Drives a run to its end or to where it must wait, under signals and a time limit."""
 
 import asyncio
+import datetime
+import shutil
 import signal
-import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from agentcli import asset
 from agentcli.compose.key import Credentials
 from agentcli.compose.outcome import Outcome, Tally, outcome_of
-from agentcli.compose.session import Front, Session, make_model, quiet_front, warm_model
+from agentcli.compose.session import Front, Session, make_model, quiet_front
 from agentcli.core.event import Input, Pause, Paused, Recorded
 from agentcli.core.plan import Plan
-from agentcli.ledger.folder import RunFolder
+from agentcli.ledger.folder import RunFolder, new_run
 from agentcli.loop.port import Model
 
 
@@ -42,10 +44,7 @@ class OneShot:
             if state_is_over(session):
                 return outcome_of(session.state, tally, session.journal.read)
             first = session.go_on() if session.records else session.begin()
-            # No run waits for this thread: one that ends early leaves it behind.
-            threading.Thread(target=warm_model, args=(self.plan.model,), daemon=True).start()
-            if self.plan.policy.offered:
-                session.sandbox.warm()
+            session.warm()
             pause = session.inbox.put
             with signals(lambda why: pause(Paused(why))):
                 timer = asyncio.get_running_loop().call_later(
@@ -56,6 +55,20 @@ class OneShot:
                 finally:
                     timer.cancel()
             return outcome_of(state, tally, session.journal.read)
+
+
+@contextmanager
+def new_folder() -> Iterator[RunFolder]:
+    """Make the folder of a new run; if what is done in it, up to the start, fails, it goes again.
+
+    Raises LedgerError.
+    """
+    folder = new_run(asset.state_home(), datetime.datetime.now(datetime.UTC))
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        raise
 
 
 def begin(plan: Plan, folder: RunFolder, credentials: Credentials) -> OneShot:

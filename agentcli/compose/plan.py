@@ -117,8 +117,12 @@ def absolute(model: str) -> str:
         return f"recorded:{find_run(asset.state_home(), rest).path}"
     if kind != "scripted":
         return model
-    shipped = asset.named_files("scripts").get(rest)
-    return f"scripted:{shipped or Path(rest).absolute()}"
+    known = asset.named_files("scripts")
+    path = known.get(rest) or Path(rest).absolute()
+    if not path.exists() and not asset.is_path(rest):
+        message = f"there is no script `{rest}`{did_you_mean(rest, known)}"
+        raise MissingFileError(message, hint=f"Scripts: {', '.join(sorted(known))}, or a file")
+    return f"scripted:{path}"
 
 
 def read_catalog() -> Catalog:

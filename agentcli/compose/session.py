@@ -6,6 +6,7 @@ import importlib
 import json
 import pkgutil
 import random
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,7 +83,7 @@ class LazySandbox:
         self.run = folder.id
         self.opening: asyncio.Task[Sandbox] | None = None
         self.turn = asyncio.Lock()
-        self.lost = 0  # how many a tool has brought down
+        self.lost = 0  # how many a tool has brought down: another may end the same way
 
     async def __call__(self) -> Sandbox:
         async with self.turn:  # calls at once must not open one each
@@ -91,7 +92,7 @@ class LazySandbox:
             assert self.opening is not None
             sandbox = await asyncio.shield(self.opening)
             if sandbox.gone and self.lost < LOST_AT_MOST:
-                self.lost += 1
+                self.lost += sandbox.died
                 await sandbox.close()
                 self.warm()
                 sandbox = await asyncio.shield(self.opening)
@@ -281,6 +282,13 @@ class Session:
         if isinstance(rec.event, Settled) and isinstance(self.approver, Human):
             self.approver.settled(rec.event.step)
         self.front.publish(rec)
+
+    def warm(self) -> None:
+        """Begin to load and open, side by side, what the first ask and the first call will need."""
+        # No run waits for this thread: one that ends early leaves it behind.
+        threading.Thread(target=warm_model, args=(self.plan.model,), daemon=True).start()
+        if self.plan.policy.offered:
+            self.sandbox.warm()
 
     def begin(self) -> RunStarted:
         """Return the first fact of a new run."""

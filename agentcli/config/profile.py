@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from agentcli.asset import is_path
 from agentcli.config.layer import Layer, set_fields
 from agentcli.config.limit import MOST_USD
 from agentcli.config.mount import MountSettings
@@ -101,8 +102,9 @@ class Profile(Settings):
 
     def error_at(self, field: str, message: str) -> ConfigError:
         """Return the error for a field, at the place that sets it."""
+        key = field.rstrip("0123456789").rstrip(".")  # not the place in a list
         for layer in reversed(self.layers):
-            if layer.source is not None and layer.sets(field.partition(".")[0]):
+            if layer.source is not None and layer.sets(key):
                 return ConfigError(layer.source.line_at(field, message))
         return ConfigError(f"profile {self.name}: {field}: {message}")
 
@@ -132,7 +134,7 @@ def read_profile(name: str, known: Mapping[str, Path]) -> tuple[list[Layer], str
 
 
 def find_profile(name: str, known: Mapping[str, Path]) -> Path:
-    if "/" in name or name.endswith((".yaml", ".yml")):
+    if is_path(name):
         return Path(name)
     if name not in known:
         names = ", ".join(sorted(known))
@@ -145,7 +147,7 @@ def base_of(source: Source, file: ProfileFile, known: Mapping[str, Path]) -> Pat
     """Return the file that a profile extends: a name, or a path beside it."""
     if file.extends is None:
         return None
-    if "/" in file.extends or file.extends.endswith(".yaml"):
+    if is_path(file.extends):
         return source.path.parent / file.extends
     if file.extends not in known:
         near = did_you_mean(file.extends, known)

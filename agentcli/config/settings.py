@@ -112,7 +112,7 @@ class Config:
         asked = [Layer("task", {"budget": by_task})] if by_task else []
         layers = (*self.layers, *files, *asked, self.environment)
         merged = {k: v for k, v in merge_all(layers).items() if k not in OWN_KEYS}
-        stem = Path(name).stem if "/" in name or name.endswith((".yaml", ".yml")) else name
+        stem = Path(name).stem if asset.is_path(name) else name
         about = {"name": stem, "description": description, "layers": layers}
         return Profile.model_validate({**merged, **about}, strict=False)
 

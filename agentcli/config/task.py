@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from agentcli.asset import is_path
 from agentcli.config.profile import Budget
 from agentcli.config.settings import Config
 from agentcli.core.step import Agent, Checks
@@ -133,7 +134,7 @@ def load_task(name: str, given: Mapping[str, str], config: Config) -> Task:
 
 def find_task(name: str, config: Config) -> Path:
     path = Path(name)
-    if path.exists() or "/" in name or name.endswith((".yaml", ".yml")):
+    if path.exists() or is_path(name):
         return path
     known = config.named_files("tasks")
     if name not in known:

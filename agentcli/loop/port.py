@@ -87,6 +87,10 @@ class Sandbox(Protocol):
     def gone(self) -> str:
         """Why it cannot be used any more, "" while it can."""
 
+    @property
+    def died(self) -> bool:
+        """Whether it came to its end by itself, and is not just to be opened anew."""
+
     async def run(self, job: Job, on_output: Callable[[bytes], None]) -> JobEnd:
         """Run a job to its end; when this returns, no process of the job is left.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from agentcli.core.message import Delta, ModelError, Reply, Request
 from agentcli.errors import MissingExtraError
 from agentcli.model.failure import failed_answer, one_line, title_of
-from agentcli.model.route import CONNECT_S, broken_connection, route_to
+from agentcli.model.route import CONNECT_S, Route, broken_connection, route_to
 from agentcli.model.wire import Json, ReplyBuilder, named, request_body
 
 if TYPE_CHECKING:
@@ -98,10 +98,12 @@ class Claude:
     async def check(self) -> "Reached":
         """Return whether the API can be reached with this key, at no cost. Never raises."""
         host, tried, date, begun = "", False, "", time.monotonic()
+        route: Route | None = None
         problem: ModelError | None = None
         try:
             client = await self._open()
             host, begun = client.base_url.host, time.monotonic()
+            route = route_to(client.base_url.scheme, host)
             async with asyncio.timeout(CHECK_S):
                 with translated(client, 0):
                     answer = await client.models.with_raw_response.list(limit=1)
@@ -115,7 +117,7 @@ class Claude:
         if problem is not None and problem.failure == "not_found":
             problem = None  # a gateway that only knows messages
         took_ms = round((time.monotonic() - begun) * 1000)
-        return Reached(host, took_ms, date, tried, problem)
+        return Reached(host, took_ms, date, tried, problem, route)
 
     async def _hear(
         self,
@@ -176,6 +178,7 @@ class Reached:
     date: str = ""
     key_tried: bool = False
     problem: ModelError | None = None
+    route: Route | None = None
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import socket
 import ssl
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ class Route:
         return f"{self.host} through the proxy {self.proxy}" if self.proxy else self.host
 
 
-def route_to(scheme: str, host: str, environ: Mapping[str, str] = os.environ) -> Route:
+def route_to(scheme: str, host: str) -> Route:
     """Return the way that the environment sets to a host. Never the password of a proxy."""
     proxies = urllib.request.getproxies()
     kind = scheme if proxies.get(scheme) else "all"
@@ -45,7 +45,7 @@ def route_to(scheme: str, host: str, environ: Mapping[str, str] = os.environ) ->
     if not proxy or urllib.request.proxy_bypass(host):
         return Route(host)
     name = f"{kind}_proxy"
-    variable = name if environ.get(name) else name.upper()
+    variable = name if os.environ.get(name) else name.upper()
     with suppress(ValueError):
         parts = urllib.parse.urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         return Route(host, parts.hostname or "?", variable)

@@ -81,6 +81,10 @@ class Channel:
         """Why it cannot be used any more, "" while it can."""
         return self.over or self.watch()
 
+    @property
+    def died(self) -> bool:
+        return bool(self.over)
+
     async def run(self, job: Job, on_output: Callable[[bytes], None]) -> JobEnd:
         # Jobs of one session take turns here, so that the worker's timeout is that of the job.
         turn = self.turns.setdefault(job.session, asyncio.Lock()) if job.session else None

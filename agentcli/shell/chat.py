@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import sys
-import threading
 import time
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -12,7 +11,7 @@ from typing import Literal
 from agentcli import __version__, asset
 from agentcli.compose.oneshot import OneShot
 from agentcli.compose.outcome import EXIT_OF_PARKING, WHY_PARKED, Tally
-from agentcli.compose.session import Front, Session, warm_model
+from agentcli.compose.session import Front, Session
 from agentcli.config.limit import MOST_USD
 from agentcli.core.event import (
     BudgetRaised,
@@ -72,7 +71,6 @@ class Chat:
         front = Front(self.publish, self.transcript.show, self.show_card)
         shot = self.shot
         plan, folder, model = shot.plan, shot.folder, shot.model
-        threading.Thread(target=warm_model, args=(plan.model,), daemon=True).start()
         async with Session(plan, folder, front, model, shot.known) as self.session:
             self.greet()
             for rec in self.session.records:
@@ -80,8 +78,7 @@ class Chat:
             for rec in self.session.records[-SHOWN_AGAIN:]:
                 self.transcript.publish(rec)
             await self.prompt.flush()
-            if plan.policy.offered:
-                self.session.sandbox.warm()
+            self.session.warm()
             await self.talk()
             await self.prompt.flush()
         print(visible(last_line(str(folder.ledger), folder.id, goes_on=True)))

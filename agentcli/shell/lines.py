@@ -60,8 +60,7 @@ class Talk:
             for rec in self.session.records:
                 self.tally.publish(rec)
             first = self.session.go_on() if self.session.records else self.session.begin()
-            if shot.plan.policy.offered:
-                self.session.sandbox.warm()
+            self.session.warm()
             loop = asyncio.get_running_loop()
             threading.Thread(target=self.read, args=(loop,), daemon=True).start()
             put = self.session.inbox.put

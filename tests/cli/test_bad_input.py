@@ -46,6 +46,21 @@ def test_it_is_said_what_is_wrong(
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "median", "--model", "scripted:nix"),
+        ("run", "median", "--model", "scripted:median", "--sandbox", "local", "--mount", "/etc"),
+        ("run", "--prompt", "x", "--model", "scripted:./nix.yaml"),
+        ("chat", "--model", "scripted:nix"),
+    ],
+)
+def test_a_start_that_fails_leaves_nothing_behind(program: Program, words: tuple[str, ...]) -> None:
+    assert program.run(*words, stdin="x\n").returncode in (64, 66)
+    runs = program.home / "runs"
+    assert not runs.exists() or list(runs.iterdir()) == []
+
+
+@pytest.mark.parametrize(
     ("content", "says"),
     [
         (b"tolls: [read_file]\n", "p.yaml:1:1: tolls: unknown key; did you mean `tools`?"),

@@ -33,6 +33,8 @@ def test_it_needs_neither_the_users_settings_nor_heeds_them(program: Program) ->
     for name in ("analyst", "default"):
         (program.home / "profiles" / f"{name}.yaml").write_text("tools: []\n")
     (program.home / "settings.yaml").write_text("budget: {steps: 1}\n")
+    (program.home / "scripts").mkdir()
+    (program.home / "scripts" / "orders.yaml").write_text("turns: []\n")
     program.environ["AGENTCLI_STEPS"] = "1"
     assert program.run("demo", "--yes", "--sandbox", SANDBOX).returncode == 0
 

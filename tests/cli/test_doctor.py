@@ -54,11 +54,11 @@ def test_a_wrong_key_and_a_wrong_clock_are_told_apart(program: Program) -> None:
 
 def test_a_password_of_a_proxy_is_not_shown(program: Program) -> None:
     program.environ = {
-        "HTTPS_PROXY": "http://me:hunter2@proxy.example:3128",
+        "HTTP_PROXY": "http://me:hunter2@proxy.invalid:3128",
         "ANTHROPIC_BASE_URL": CLOSED,
     }
     ended = program.run("doctor")
-    assert "proxy.example:3128, by HTTPS_PROXY" in ended.stdout
+    assert "proxy.invalid on the way to 127.0.0.1, by HTTP_PROXY" in ended.stdout
     assert "hunter2" not in ended.stdout + ended.stderr
 
 
@@ -69,6 +69,18 @@ def test_wrong_settings_are_one_finding_and_not_the_end(program: Program) -> Non
     assert code == 78
     assert "did you mean `model`" in found["settings"]["detail"]
     assert "ledgers" in found
+
+
+def test_what_is_wrong_with_settings_hides_nothing_else(program: Program) -> None:
+    (program.home / "settings.yaml").write_text("modle: x\n")
+    program.environ = {"ANTHROPIC_BASE_URL": CLOSED, "ANTHROPIC_API_KEY": "k"}
+    _, found = findings(program)
+    assert found["key"]["state"] == "ok"
+    (program.home / "settings.yaml").unlink()
+    program.environ["AGENTCLI_PROFILE"] = "nope"
+    _, found = findings(program)
+    assert "nope" in found["settings"]["detail"]
+    assert {"docker", "disk", "ledgers"} <= found.keys()
 
 
 def test_a_damaged_ledger_and_an_untrusted_project_are_named(program: Program) -> None:

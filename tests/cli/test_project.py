@@ -67,6 +67,11 @@ def test_an_untrusted_project_brings_no_tool_and_says_so(program: Program) -> No
     assert "hello" in program.run("tools", "list").stdout
     called = program.run("tools", "call", "hello", "--sandbox", SANDBOX)
     assert called.stdout == "hello\n"
+    elsewhere = program.folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    there, program.folder = program.folder, elsewhere
+    words = ("tools", "call", "hello", "--sandbox", SANDBOX, "-C", str(there))
+    assert program.run(*words).stdout == "hello\n"
 
 
 def test_what_is_wrong_with_untrusted_files_is_shown_before_they_count(program: Program) -> None:

@@ -138,6 +138,12 @@ def test_a_key_is_found_by_its_last_part_or_the_nearest_is_named() -> None:
     assert "api.key_command" in list(all_keys())
 
 
+def test_what_is_wrong_is_blamed_on_the_file_that_says_it(home: Path) -> None:
+    (home / "settings.yaml").write_text("sandbox: {mounts: [relative]}\n")
+    wrong = here(home).profile("coder").error_at("sandbox.mounts.0", "bad")
+    assert str(wrong) == f"{home}/settings.yaml:1:20: sandbox.mounts.0: bad"
+
+
 def test_merging_replaces_all_but_mappings() -> None:
     below = {"a": {"x": 1, "y": 2}, "b": [1], "c": {"z": 1}}
     above = {"a": {"y": 3}, "b": [2], "c": None}

@@ -22,6 +22,7 @@ class PlayedSandbox:
 
     facts = SandboxFacts("docker", isolated=True, offline=True)
     gone = ""
+    died = False
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []
