@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from agentcli.config.mount import MountSettings, parse_mount
 
+REAL = st.characters(codec="utf-8")  # the command line takes nothing else
 NAMES = st.text(string.ascii_letters + string.digits + "._-", min_size=1, max_size=100).filter(
     lambda name: name not in (".", "..")
 )
 
 
-@given(st.text(min_size=1), NAMES, st.booleans())
+@given(st.text(REAL, min_size=1), NAMES, st.booleans())
 def test_what_is_written_out_in_full_is_read_back(path: str, name: str, writable: bool) -> None:
     mode = "rw" if writable else "ro"
     assert parse_mount(f"{path}:{name}:{mode}") == MountSettings(
@@ -21,7 +22,7 @@ def test_what_is_written_out_in_full_is_read_back(path: str, name: str, writable
     )
 
 
-@given(st.text())
+@given(st.text(REAL))
 def test_any_text_is_a_mount_whose_parts_are_in_it_or_an_error_that_says_what_was_expected(
     text: str,
 ) -> None:
@@ -36,7 +37,7 @@ def test_any_text_is_a_mount_whose_parts_are_in_it_or_an_error_that_says_what_wa
     assert "PATH[:NAME][:ro|rw]" in told
 
 
-@given(st.text(st.characters(exclude_characters=":"), min_size=1))
+@given(st.text(st.characters(codec="utf-8", exclude_characters=":"), min_size=1))
 def test_a_path_alone_is_read_only_and_has_its_own_name(path: str) -> None:
     assert parse_mount(path) == MountSettings(path=path, name=None, writable=False)
 
