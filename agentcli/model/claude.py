@@ -1,6 +1,7 @@
 """Claude over the Messages API."""
 
 import asyncio
+import importlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -244,6 +245,8 @@ def open_client(api_key: str | None, base_url: str | None) -> "AsyncAnthropic":
     except UnicodeEncodeError as error:
         raise ModelError("config", NOT_ASCII) from error
     except ImportError as error:
+        if has_socks():
+            raise ModelError("config", f"the API client is broken: {error}") from error
         raise ModelError("config", str(MissingExtraError("a SOCKS proxy", "socks"))) from error
     except (httpx2.InvalidURL, OSError, ValueError) as error:
         # A broken address, proxy or certificate file, from the environment.
@@ -253,6 +256,14 @@ def open_client(api_key: str | None, base_url: str | None) -> "AsyncAnthropic":
     if not given and not headers.get("x-api-key") and client.credentials is None:
         raise ModelError("config", NO_KEY)
     return client
+
+
+def has_socks() -> bool:
+    try:
+        importlib.import_module("socksio")
+    except ImportError:
+        return False
+    return True
 
 
 async def create(client: "AsyncAnthropic", body: Json) -> Any:

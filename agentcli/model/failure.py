@@ -59,7 +59,7 @@ WORDS: dict[Failure, str] = {
 HINTS: dict[Failure, str] = {
     "auth": "Set a key that is valid: export ANTHROPIC_API_KEY=...",
     "billing": "Look at the credit of the account, then go on.",
-    "config": "Put them into the proxy's address: export HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT",
+    "config": "Put both into the proxy's address in HTTP_PROXY",
 }
 TYPE_HINTS = {
     "rate_limit_error": "This is your account's limit: wait a minute, then go on.",

@@ -1,6 +1,7 @@
 """Where a key can come from: what the API client finds by itself, and what the settings name."""
 
 import os
+import shlex
 import stat
 import subprocess
 from collections.abc import Mapping
@@ -71,7 +72,7 @@ def from_file(path: Path) -> str:
             if found.st_uid not in (os.geteuid(), 0):
                 raise ConfigError(f"{path}: the API key's file belongs to somebody else")
             if found.st_mode & 0o077:
-                hint = f"chmod 600 {path}"
+                hint = f"chmod 600 {shlex.quote(str(path))}"
                 raise ConfigError(f"{path}: others can read the API key", hint=hint)
             return file.read(LONGEST).decode("utf-8", "replace")
     except OSError as error:
@@ -84,8 +85,9 @@ def from_command(command: tuple[str, ...]) -> str:
     try:
         # Its stderr and stdin stay the terminal's: it may ask for a passphrase.
         ended = subprocess.run(command, stdout=subprocess.PIPE, timeout=COMMAND_S, check=False)
-    except OSError as error:
-        raise ConfigError(f"{name}: cannot be run for the API key: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # the latter for a null byte in a word
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"{name}: cannot be run for the API key: {why}") from error
     except subprocess.TimeoutExpired:
         message = f"{name}: gave no API key within {COMMAND_S} s"
         raise ConfigError(message, hint="Set api.key_command, or unlock what it asks") from None

@@ -36,7 +36,8 @@ def load(*needed: str) -> None:
             try:
                 return find_all(needed)
             except Exception:
-                sys.meta_path.remove(Finder)
+                # Another list: an import in another thread is going through the old one.
+                sys.meta_path = [finder for finder in sys.meta_path if finder is not Finder]
                 for name in filter(is_inside, [*sys.modules]):
                     del sys.modules[name]
         find_all(needed)

@@ -16,11 +16,12 @@ from agentcli.model.failure import one_line, with_hint
 CONNECT_S = 10.0
 # OpenSSL's codes of a certificate that does not hold at this time.
 NOT_YET, NO_MORE = 9, 10
+OTHER_NAME = (62, 64)  # of its host, of its address
 UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL)
-PROXY_AUTH = "407"
 
 OFFLINE = "Is this machine online? Look: agentcli doctor"
 ADDRESS = "Is the address right, and online? Look: agentcli doctor"
+NAME = "Is ANTHROPIC_BASE_URL right? The server has a certificate for another name"
 TRUST = "If your network reads TLS, name its certificates: export SSL_CERT_FILE=/path/to/ca.pem"
 CLOCK = "Is the clock right? Look: date"
 
@@ -94,11 +95,15 @@ def unreachable(route: Route, why: str, hint: str) -> ModelError:
 
 
 def broken_proxy(said: str, route: Route) -> ModelError:
+    """Tell what a proxy answered, by the status that its answer begins with."""
     text = f"the proxy {route.proxy} does not let through to {route.host}: {one_line(said, 200)}"
-    if said.startswith(PROXY_AUTH):  # the proxy's status begins what the client tells of it
-        address = f"http://NAME:PASSWORD@{route.proxy}"
-        hint = f"It wants a name and a password: export {route.variable}={address}:PORT"
-        return ModelError("config", with_hint(text, hint))
+    match said[:3]:
+        case "407":  # no example of an address: it would look like one that holds a secret
+            hint = f"Put a name and a password that it takes into the address in {route.variable}"
+            return ModelError("config", with_hint(text, hint))
+        case "403":
+            hint = f"Ask whoever runs it to allow {route.host}"
+            return ModelError("config", with_hint(text, hint))
     return ModelError("transient", with_hint(text, look_at(route)))
 
 
@@ -110,6 +115,8 @@ def untrusted(error: ssl.SSLCertVerificationError, route: Route) -> ModelError:
     """Trying again would not help: somebody reads along, or the clock is wrong."""
     text = f"the TLS certificate of {route} does not hold: {error.verify_message}"
     hint = CLOCK if error.verify_code in (NOT_YET, NO_MORE) else TRUST
+    if error.verify_code in OTHER_NAME:
+        hint = NAME
     return ModelError("config", with_hint(text, hint))
 
 

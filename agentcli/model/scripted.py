@@ -107,13 +107,14 @@ class ScriptUsage(Document):
 class ScriptTurn(Document):
     """One reply: `thinking`, `text` and `calls` in this order, or `blocks` in any.
 
-    expect: must occur in what the model was last told, or the run fails: a script is a test.
+    expect: must occur in what the model was last told, or the run fails: a script is a test. Of
+        a list, one must.
     delay_ms: before the first piece. token_ms, chars_per_s: the pace of the pieces.
     stop: the stop reason; by default "tool_use" with calls and "end_turn" without.
     usage: by default made up from the lengths.
     """
 
-    expect: str | None = None
+    expect: str | tuple[str, ...] | None = None
     thinking: str | None = None
     text: str | None = None
     calls: tuple[ScriptCall, ...] = ()
@@ -172,10 +173,12 @@ class Scripted:
         number = sum(isinstance(message, Turn) for message in request.messages)
         turn = self._turns[number] if number < len(self._turns) else self._after
         told = last_told(request)
-        if turn.expect is not None and turn.expect not in told:
+        wanted = (turn.expect,) if isinstance(turn.expect, str) else turn.expect or ()
+        if wanted and not any(text in told for text in wanted):
             shown = told if len(told) <= 200 else told[:200] + "..."
             raise ModelError(
-                "invalid", f"turn {number + 1} of the script expects {turn.expect!r}, got {shown!r}"
+                "invalid",
+                f"turn {number + 1} of the script expects {one_of(wanted)}, got {shown!r}",
             )
         await asyncio.sleep(turn.delay_ms / 1000)
         fault = self._next_fault(turn, request)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from agentcli.core.message import ModelError, Request, Said
+from agentcli.core.redact import Redactor
 from agentcli.model.claude import Claude, Reached
 from agentcli.model.route import CLOCK, TRUST, Route, broken_connection, route_to
 from tests.fake.server import Behaviour, FakeClaude, answer, error, sse_reply
@@ -84,14 +85,14 @@ def served(serve: Callable[[socket.socket], None]) -> Iterator[int]:
             thread.join()
 
 
-def make_certificate(folder: Path, *dates: str) -> ssl.SSLContext:
+def make_certificate(folder: Path, *dates: str, address: str = "127.0.0.1") -> ssl.SSLContext:
     """Return the context of a server that signs for itself. dates: not before, not after."""
     key, cert = folder / "key.pem", folder / "cert.pem"
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
             *("-nodes", "-keyout", str(key), "-out", str(cert), "-days", "2"),
-            *("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-subj", "/CN=localhost", "-addext", f"subjectAltName=IP:{address}"),
         ],
         check=True,
         capture_output=True,
@@ -177,7 +178,30 @@ def test_a_proxy_that_wants_a_password_is_not_tried_again(
         monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{port}")
         failed = failure(f"{scheme}://api.example")
     assert failed.failure == "config"
-    assert "NAME:PASSWORD@" in str(failed).split("\n")[1]
+    hint = str(failed).split("\n")[1]
+    assert "PROXY" in hint.upper()
+    assert Redactor(b"k", ()).clean(hint) == hint
+
+
+def test_a_proxy_that_forbids_the_host_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(link: socket.socket) -> None:
+        link.recv(65536)
+        link.sendall(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")
+
+    with served(refuse) as port:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+        failed = failure("https://api.example")
+    assert failed.failure == "config"
+    assert str(failed).split("\n")[1] == "Ask whoever runs it to allow api.example"
+
+
+def test_a_certificate_for_another_name_asks_for_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served(tls(make_certificate(tmp_path, address="127.0.0.9"))) as port:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        failed = failure(f"https://127.0.0.1:{port}")
+    assert "ANTHROPIC_BASE_URL" in str(failed).split("\n")[1]
 
 
 def test_tls_that_is_read_on_the_way_asks_for_the_certificates(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_what_a_turn_misses_is_named(tmp_path: Path) -> None:
     model = script(tmp_path, "turns: [{text: a}, {expect: OK, text: b}]")
     failed = failure(model, Said("OK"), EMPTY, Said("no" * 500))
     assert failed.failure == "invalid"
-    assert str(failed).startswith("turn 2 of the script expects 'OK', got 'nono")
+    assert str(failed).startswith("turn 2 of the script expects `OK`, got 'nono")
     assert len(str(failed)) < 300
 
 
