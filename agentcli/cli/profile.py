@@ -20,6 +20,7 @@ def list_profiles(workspace: options.WORKSPACE = None) -> None:
 
     agentcli profile list
     """
+    from agentcli import asset
     from agentcli.cli.table import print_table
     from agentcli.config.profile import read_profile
     from agentcli.config.settings import load_config
@@ -30,8 +31,11 @@ def list_profiles(workspace: options.WORKSPACE = None) -> None:
     rows = []
     for name, path in sorted(known.items()):
         _, description = read_profile(name, known)
-        rows.append((name + (" *" if name == mine else ""), description, str(path)))
-    print_table(("profile", "what it is for", "file"), rows)
+        origin = "shipped" if path.is_relative_to(asset.shipped("configs")) else "yours"
+        if config.own_folder is not None and path.is_relative_to(config.own_folder):
+            origin = "project"
+        rows.append((name + (" *" if name == mine else ""), origin, description))
+    print_table(("profile", "from", "what it is for"), rows)
 
 
 @app.command("show")

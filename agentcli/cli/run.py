@@ -219,7 +219,13 @@ def read_prompt(prompt: str, task: str) -> str:
     piped = ""
     if task == "-" or not prompt:
         if not prompt and sys.stdin.isatty():
-            raise UsageError("what is wanted? Give a task, --prompt TEXT, or pipe a prompt in.")
+            from agentcli import asset
+
+            tasks = ", ".join(sorted(asset.named_files("tasks")))
+            raise UsageError(
+                "what is wanted? Give a task, --prompt TEXT, or pipe a prompt in.",
+                hint=f"Tasks: {tasks}",
+            )
         try:
             piped = sys.stdin.read()
         except UnicodeDecodeError as error:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from agentcli.core.visible import visible
 
+NARROWEST = 8
+
 
 def print_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under their names; the last column takes what room is left."""
+    """Print rows under their names. The first column, by which one goes on, is never cut."""
     if not sys.stdout.isatty():
         widths = [max(len(row[i]) for row in [names, *rows]) for i in range(len(names))]
         for row in rows:
@@ -26,14 +28,21 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     console = Console(no_color=not color, highlight=False, markup=False, emoji=False)
     table = Table(box=None, pad_edge=False, header_style="bold" if color else "")
     widths = [max(cell_len(one_line(row[i])) for row in [names, *rows]) for i in range(len(names))]
-    left = console.width - sum(widths[:-1]) - 2 * len(widths[:-1])
-    widths[-1] = min(widths[-1], max(8, left))
+    fit(widths, console.width - 2 * (len(widths) - 1))
     for name, width in zip(names, widths, strict=True):
         table.add_column(name, no_wrap=True, overflow="ellipsis", width=width)
     for row in rows:
         # Text, never markup: a title may hold anything.
         table.add_row(*(Text(one_line(cell)) for cell in row))
     console.print(table)
+
+
+def fit(widths: list[int], room: int) -> None:
+    """Narrow columns until they fit: first the last one, then the widest; never the first."""
+    widths[-1] = min(widths[-1], max(NARROWEST, room - sum(widths[:-1])))
+    while sum(widths) > room and max(widths[1:]) > NARROWEST:
+        widest = max(range(1, len(widths)), key=widths.__getitem__)
+        widths[widest] -= 1
 
 
 def one_line(text: str) -> str:

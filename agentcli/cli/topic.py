@@ -189,8 +189,8 @@ agentcli resume RUN  Go on where it stopped.
 RUN is an id, a unique beginning or end of one, the path of a ledger or a bundle, or last.
 
 On resume, finished calls are not run again. One that was cut off is run again only if that is
-harmless; else a person is asked whether it happened. What cannot be undone is never run twice by
-itself.
+harmless. Else the model is told that nobody knows whether it happened, and of what cannot be
+undone a person is asked. What cannot be undone is never run twice by itself.
 
 Secrets that are known or look like one are replaced by marks before anything is written. Whoever
 can write your files can replace a ledger as a whole.

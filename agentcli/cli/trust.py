@@ -13,6 +13,7 @@ from agentcli.errors import AgentcliError, MissingFileError, UsageError
 if TYPE_CHECKING:
     from agentcli.config.project import Project
 
+LINES_SHOWN = 60
 app = typer.Typer(
     help="Whether a project's own files count here.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -114,8 +115,12 @@ def effects(project: "Project") -> Iterator[str]:
         kind = below.partition("/")[0]
         try:
             if name in INSTRUCTIONS:
-                lines = read_inside(project.root, path).count(b"\n")
-                yield f"{name}: {lines} lines are told to the model as instructions"
+                text = read_inside(project.root, path).decode("utf-8", "replace")
+                yield f"{name}, which the model is told as instructions:"
+                lines = text.strip().split("\n")
+                yield from (f"  │ {line}" for line in lines[:LINES_SHOWN])
+                if len(lines) > LINES_SHOWN:
+                    yield f"  … {len(lines) - LINES_SHOWN} more lines: less {path}"
             elif below == NAME:
                 yield from settings_effects(path)
             elif path.suffix == ".yaml" and kind == "profiles":

@@ -41,6 +41,7 @@ class OneShot:
         async with Session(self.plan, self.folder, front, self.model, self.known) as session:
             for rec in session.records:
                 tally.publish(rec)
+                self.front.recall(rec)
             if state_is_over(session):
                 return outcome_of(session.state, tally, session.journal.read)
             first = session.go_on() if session.records else session.begin()

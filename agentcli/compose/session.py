@@ -60,11 +60,15 @@ def rules_of(plan: Plan) -> Rules:
 
 @dataclass
 class Front:
-    """What a run shows itself on. show_card: None where nobody can be asked."""
+    """What a run shows itself on. show_card: None where nobody can be asked.
+
+    recall: takes what was before this process.
+    """
 
     publish: Callable[[Recorded], None]
     show: Show
     show_card: Callable[[Question], Awaitable[Answer]] | None = None
+    recall: Callable[[Recorded], None] = lambda rec: None
 
 
 def quiet_front() -> Front:

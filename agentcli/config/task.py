@@ -148,7 +148,9 @@ def fill_in(source: Source, file: TaskFile, given: Mapping[str, str]) -> dict[st
     values: dict[str, str] = {}
     for name in given.keys() - file.variables.keys():
         near = did_you_mean(name, file.variables)
-        raise UsageError(f"--var {name}: the task has no such variable{near}")
+        known = ", ".join(file.variables) or "none"
+        message = f"--var {name}: the task has no such variable{near}"
+        raise UsageError(message, hint=f"Its variables: {known}")
     for name, variable in file.variables.items():
         typed = given.get(name)
         if typed is None:

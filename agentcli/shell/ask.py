@@ -81,7 +81,7 @@ def show(card: Card, keys: Keys, size: Callable[[], tuple[int, int]], color: boo
     while len(lines) > page:
         keys.say("\n".join(lines[:page]) + "\n")
         lines = lines[page:]
-        words = f"[{len(lines)} more lines: space; n no, s stop]"
+        words = f"[{len(lines)} more lines: space, then you can say yes; n no, s stop]"
         keys.arm()
         keys.say(style(words, "reverse", color=color))
         while (key := keys.read_key()) != " ":

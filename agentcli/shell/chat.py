@@ -6,6 +6,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Literal
 
 from agentcli import __version__, asset
@@ -45,6 +46,12 @@ Enter sends; Ctrl+J or Alt+Enter makes a new line; Ctrl+C stops a step; Ctrl+D l
 """
 
 
+def in_short(model: str) -> str:
+    """Return a model's name without the folders of a script or a run."""
+    kind, colon, path = model.partition(":")
+    return f"{kind}:{Path(path).stem}" if colon else model
+
+
 def chat_with(shot: OneShot, time_s: int | None = None) -> int:
     """Hold a conversation, a new one or one that goes on, and return the exit code.
 
@@ -81,7 +88,8 @@ class Chat:
             self.session.warm()
             await self.talk()
             await self.prompt.flush()
-        print(visible(last_line(str(folder.ledger), folder.id, goes_on=True)))
+        width = terminal.width()
+        print(visible(last_line(str(folder.ledger), folder.id, goes_on=True, width=width)))
         return EXIT_OF_PARKING[self.tally.parked.why] if self.tally.parked else 0
 
     async def talk(self) -> None:
@@ -164,7 +172,8 @@ class Chat:
                 from agentcli.document import did_you_mean
 
                 known = ("/help", "/cost", "/budget", "/steps", "/quit")
-                self.say(f"there is no command {name}{did_you_mean(name, known)}")
+                near = did_you_mean(name, known) or "; /help names them"
+                self.say(f"there is no command {name}{near}")
 
     def raise_budget(self, text: str) -> None:
         try:
@@ -219,7 +228,7 @@ class Chat:
         plan, spec = self.shot.plan, self.shot.plan.sandbox
         where = where_tools_run(spec.backend)
         self.say(
-            f"agentcli {__version__} · {plan.profile} · {plan.model}\n"
+            f"agentcli {__version__} · {plan.profile} · {in_short(plan.model)}\n"
             f"Tools run {where}. They see {spec.workspace}. /help says more.\n"
         )
 
@@ -228,7 +237,7 @@ class Chat:
 
     def footer(self) -> str:
         plan = self.shot.plan
-        words = (plan.profile, plan.model, plan.sandbox.backend, self.cost())
+        words = (plan.profile, in_short(plan.model), plan.sandbox.backend, self.cost())
         return " · ".join(words)[: terminal.width() - 1]
 
     def cost(self) -> str:

@@ -21,6 +21,7 @@ from agentcli.core.policy import Deny
 from agentcli.core.record import Record
 from agentcli.core.step import Call, Prepare, RunTool, Wait
 from agentcli.core.visible import visible
+from agentcli.shell.cells import cells
 
 
 class SignalLine(Record, frozen=True, tag="signal"):
@@ -53,7 +54,15 @@ class Progress:
     def __init__(self, err: TextIO) -> None:
         self.err = err
         self.calls: dict[str, Call] = {}
-        self.front = Front(self.publish, lambda signal: None)
+        self.front = Front(self.publish, lambda signal: None, recall=self.recall)
+
+    def recall(self, rec: Recorded) -> None:
+        """Take in, and say nothing of, what was before this process went on with the run."""
+        match rec.event:
+            case Started(id=(step, _), act=Prepare(call=call)):
+                self.calls[step] = call
+            case Settled(step=step):
+                self.calls.pop(step, None)
 
     def publish(self, rec: Recorded) -> None:
         match rec.event:
@@ -98,20 +107,24 @@ def in_brief(text: str) -> str:
     return f"{first.strip()} …" if more else first
 
 
-def last_lines(outcome: Outcome, ledger: str) -> list[str]:
-    """Return what every run ends with: why, what it cost, where it is and how it goes on."""
+def last_lines(outcome: Outcome, ledger: str, width: int | None = None) -> list[str]:
+    """Return what every run ends with: why, what it cost, where it is and how it goes on.
+
+    width: of the terminal that they are for, None elsewhere.
+    """
     lines = [outcome.message, outcome.hint] if outcome.message else []
     lines += [
         in_one_line(outcome.status, outcome.tally),
-        last_line(ledger, outcome.run, goes_on=outcome.status == "parked"),
+        last_line(ledger, outcome.run, goes_on=outcome.status == "parked", width=width),
     ]
     return [line for line in lines if line]
 
 
-def last_line(ledger: str, run: str, *, goes_on: bool) -> str:
-    """Return where a run is kept and the command that goes on from it."""
+def last_line(ledger: str, run: str, *, goes_on: bool, width: int | None = None) -> str:
+    """Return where a run is kept and the command that goes on from it, which nothing cuts."""
     verb = "resume" if goes_on else "replay"
-    return f"ledger: {ledger} · {verb}: agentcli {verb} {run}"
+    line = f"ledger: {ledger} · {verb}: agentcli {verb} {run}"
+    return line if width is None or cells(line) <= width else line.replace(" · ", " ·\n", 1)
 
 
 def answer_to(out: TextIO, answer: str) -> None:

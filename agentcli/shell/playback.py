@@ -116,11 +116,16 @@ def watch(source: Source, run: str, wish: Wish) -> int:
 
 
 def play_with_keys(watching: Watching, stdin: int, region: LiveRegion) -> None:
-    """Play until the end or until the person leaves. Raises KeyboardInterrupt for Ctrl+C."""
+    """Play until the person leaves, or a run that was followed ends.
+
+    Raises KeyboardInterrupt for Ctrl+C.
+    """
     player, before = watching.player, watching.clock()
     with Keys(stdin, region.out, marks_paste=False, columns=terminal.width) as keys:
         while not player.is_over:
             player.draw(status=True)
+            if player.at == len(player.records) and not watching.was_live:
+                player.paused = True  # a short run would be over before a key is pressed
             try:
                 key = read_key(keys, POLL_S if player.is_held else FRAME_S)
             except EOFError:  # the terminal is gone

@@ -231,6 +231,8 @@ class Player:
         now = max(first, self.now_s())
         so_far = " so far" if self.is_live else ""
         state = "paused" if self.paused else "waiting for more" if self.caught_up else "playing"
+        if self.at == len(self.records) and not self.is_live:
+            state = "the end"
         kind = f": {kind_of(self.records[self.at - 1])}" if self.paused and self.at else ""
         parts = [
             f"record {self.at} of {len(self.records)}{so_far}{kind}",

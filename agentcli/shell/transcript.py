@@ -26,14 +26,16 @@ from agentcli.core.policy import Allow, Ask, Deny
 from agentcli.core.step import AskModel, AskPerson, Call, Prepare, RunTool, StepId, Wait
 from agentcli.core.tool import Facts
 from agentcli.core.visible import VisibleStream, visible
+from agentcli.shell.cells import clip
 from agentcli.shell.console import style
-from agentcli.shell.draw import render
+from agentcli.shell.draw import render, wrapped
 from agentcli.shell.headless import call_line
 from agentcli.shell.markdown import Block, MarkdownStream
 
 OUTPUT_LINES = 6
 DIFF_LINES = 24
 LIVE_LINES = 10
+UNKNOWN = "unknown: it was cut off, and is not run again by itself"
 
 
 class Screen(Protocol):
@@ -73,6 +75,7 @@ class Transcript:
     incoming: list[str] = field(default_factory=list)
     safe: VisibleStream = field(default_factory=VisibleStream)
     streamed: bool = False
+    is_json: bool = False  # what is coming is one JSON value
     after_call: bool = False  # the last line is a call's
     undoable: set[StepId] = field(default_factory=set)  # calls whose snapshot undoes them
     told: set[StepId] = field(default_factory=set)  # calls whose end has been shown
@@ -107,6 +110,15 @@ class Transcript:
             case Settled(step=step, status=status):
                 self.settled(step, status)
 
+    def recall(self, rec: Recorded) -> None:
+        """Take in, and show nothing of, what was before this process went on with the run."""
+        match rec.event:
+            case Prepared(id=(step, _), call=call, facts=facts):
+                self.calls[step], self.facts[step] = call, facts
+            case Settled(step=step):
+                self.calls.pop(step, None)
+                self.facts.pop(step, None)
+
     def show(self, signal: Signal) -> None:
         step = signal.id[0]
         match signal:
@@ -140,6 +152,9 @@ class Transcript:
             if self.after_call:
                 self.print("")
             self.after_call = False
+            self.is_json = text.lstrip()[:1] in ("{", "[")
+            if self.is_json:  # no Markdown, which would eat its backslashes
+                self.print_blocks(self.stream.feed("```json\n"))
         self.print_blocks(self.stream.feed(text))
 
     def open_block(self) -> list[str]:
@@ -184,6 +199,8 @@ class Transcript:
     def finish_stream(self) -> None:
         self.take_in()
         if self.stream is not None:
+            if self.is_json:
+                self.print_blocks(self.stream.feed("\n```\n"))
             self.print_blocks(self.stream.finish())
             self.print("")
         self.stream, self.safe = None, VisibleStream()
@@ -221,7 +238,8 @@ class Transcript:
         self.running.pop(step, None)
         if step in self.calls:
             if status in ("denied", "stopped", "unknown") and step not in self.told:
-                self.print(f"{self.paint('✗', 'red')} {self.call(step)}: {status}")
+                words = UNKNOWN if status == "unknown" else status
+                self.print(f"{self.paint('✗', 'red')} {self.call(step)}: {words}")
             self.told.discard(step)
             self.undoable.discard(step)
             del self.calls[step]
@@ -236,8 +254,10 @@ class Transcript:
         return visible(call_line(call, max(20, self.width() - 32))) if call else "a call"
 
     def say_for_user(self, text: str) -> None:
-        lines = visible(text).strip().split("\n")
-        shown = [f"› {lines[0]}", *(f"  {line}" for line in lines[1:])]
+        said = visible(text).strip().split("\n")
+        width = max(20, self.width() - 3)
+        lines = [row for line in said for row in wrapped([(line, ())], width, False)]
+        shown = [f"› {lines[0]}", *(f"  {line}".rstrip() for line in lines[1:])]
         self.print("\n".join(self.paint(line, "bold") for line in shown) + "\n")
 
     def print_some(self, text: str, limit: int, *, diff: bool = False) -> None:
@@ -246,7 +266,7 @@ class Transcript:
         width = max(20, self.width() - 4)
         for line in lines[:limit]:
             name = {"+": "green", "-": "red"}.get(line[:1], "dim") if diff else "dim"
-            self.print("  " + self.paint(line[:width], name))
+            self.print("  " + self.paint(clip(line, width), name))
         if len(lines) > limit:
             self.print(self.paint(f"  … {len(lines) - limit} more lines", "dim"))
 

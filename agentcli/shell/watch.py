@@ -34,7 +34,7 @@ def run_in_terminal(shot: OneShot) -> Outcome:
     outcome = show_run(shot, out, ask)
     if out is not sys.stdout:
         answer_to(sys.stdout, outcome.answer)
-    for line in last_lines(outcome, str(shot.folder.ledger)):
+    for line in last_lines(outcome, str(shot.folder.ledger), terminal.width()):
         print(visible(line), file=sys.stderr)
     return outcome
 
@@ -67,7 +67,7 @@ def show_run(
 
     async def go() -> Outcome:
         ticker = asyncio.create_task(tick(transcript))
-        front = Front(publish, transcript.show, show_card)
+        front = Front(publish, transcript.show, show_card, transcript.recall)
         try:
             return await replace(shot, front=front).go()
         finally:
