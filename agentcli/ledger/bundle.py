@@ -221,6 +221,8 @@ class Unpacking:
             raise self.error("not a bundle of a run") from error
         except (EOFError, zlib.error) as error:
             raise self.error("damaged or cut off") from error
+        except OSError as error:
+            raise MissingFileError(f"{self.path}: {error.strerror}") from error
         if len(data) != size:
             raise self.error("cut off")
         return data
@@ -231,26 +233,36 @@ class Unpacking:
 
 
 def unpack(path: Path, into: Path) -> RunFolder:
-    """Unpack a bundle. Raises MissingFileError, InputError."""
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path}: not a file, so no bundle")
+    """Unpack a bundle. Raises MissingFileError, InputError, LedgerError where there is no room."""
     try:
-        with path.open("rb") as raw, gzip.GzipFile(fileobj=raw) as file:
-            return Unpacking(path, file).unpack(into)
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: not a file, so no bundle")
+        raw = path.open("rb")
     except OSError as error:
         raise MissingFileError(f"{path}: {error.strerror}") from error
+    with raw, gzip.GzipFile(fileobj=raw) as file:
+        try:
+            return Unpacking(path, file).unpack(into)
+        except OSError as error:
+            raise LedgerError(f"{into}: cannot be written: {error.strerror}") from error
 
 
 @contextlib.contextmanager
 def opened_run(state: Path, wanted: str) -> Iterator[RunFolder]:
     """Yield the run of an id, a prefix, a path or `last`, or the one that a bundle holds.
 
-    A bundle is unpacked for as long as it is looked at. Raises MissingFileError, InputError.
+    A bundle is unpacked for as long as it is looked at.
+    Raises MissingFileError, InputError, LedgerError.
     """
     if not is_bundle(wanted):
         yield find_run(state, wanted)
         return
-    with tempfile.TemporaryDirectory(prefix="agentcli-") as folder:
+    try:
+        place = tempfile.TemporaryDirectory(prefix="agentcli-")
+    except OSError as error:
+        hint = "Set TMPDIR to a folder that can be written."
+        raise LedgerError(f"no temporary folder: {error.strerror}", hint=hint) from error
+    with place as folder:
         yield unpack(Path(wanted), Path(folder))
 
 

@@ -1,13 +1,16 @@
 """A bundle may come from anybody: what it may not hold, and what is left out of ours."""
 
+import contextlib
 import gzip
 import hashlib
 import io
 import json
 import os
 import random
+import resource
 import tarfile
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,13 @@ from agentcli.core.plan import Plan
 from agentcli.core.policy import Policy
 from agentcli.core.sandbox import SandboxSpec
 from agentcli.core.step import Agent
-from agentcli.errors import AgentcliError, InputError, LedgerDamagedError, MissingFileError
+from agentcli.errors import (
+    AgentcliError,
+    InputError,
+    LedgerDamagedError,
+    LedgerError,
+    MissingFileError,
+)
 from agentcli.ledger import bundle
 from agentcli.ledger.bundle import import_run, opened_run, unpack, write_bundle
 from agentcli.ledger.folder import RunFolder, find_run
@@ -334,6 +343,37 @@ def test_what_is_not_there_or_no_file_is_said(tmp_path: Path) -> None:
             opened_run(tmp_path, str(tmp_path / name)),
         ):
             pass
+
+
+@contextlib.contextmanager
+def no_file_above(size_bytes: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_no_room_for_what_is_unpacked_is_said_of_the_place_that_has_none(tmp_path: Path) -> None:
+    path = export(make_run(tmp_path / "one"), tmp_path / "x.agentrun")
+    into = tmp_path / "into"
+    into.mkdir()
+    with no_file_above(10), pytest.raises(LedgerError) as caught:
+        unpack(path, into)
+    assert str(caught.value) == f"{into}: cannot be written: File too large"
+    with no_file_above(10), pytest.raises(LedgerError, match=r"\.import-.*File too large"):
+        import_run(tmp_path / "two", path)
+    assert list((tmp_path / "two" / "runs").iterdir()) == []
+
+
+def test_without_a_temporary_folder_a_bundle_is_not_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = export(make_run(tmp_path / "one"), tmp_path / "x.agentrun")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(LedgerError, match="no temporary folder"), opened_run(tmp_path, str(path)):
+        pass
 
 
 def test_a_bundle_is_opened_by_any_name_and_its_copy_goes_away(tmp_path: Path) -> None:
