@@ -10,6 +10,8 @@ from agentcli.errors import UsageError
 if TYPE_CHECKING:
     from agentcli.ledger.folder import RunFolder
 
+WIDTH = 80
+
 
 def export_run(
     run: Annotated[
@@ -25,8 +27,9 @@ def export_run(
         bool, typer.Option("--with-private", help="The bundle also holds the values of secrets.")
     ] = False,
     width: Annotated[
-        int, typer.Option("--width", min=20, max=400, help="Columns of the picture.")
-    ] = 80,
+        int | None,
+        typer.Option("--width", min=20, max=400, help="Columns of the picture, 80 by default."),
+    ] = None,
     lines: Annotated[
         int | None, typer.Option("--lines", min=1, help="Most lines of the picture.")
     ] = None,
@@ -47,11 +50,13 @@ def export_run(
         raise UsageError("say either --bundle FILE or --svg FILE")
     if bundle is None and with_private:
         raise UsageError("--with-private goes with --bundle: a picture has no secrets")
+    if bundle is not None and (width is not None or lines is not None or title):
+        raise UsageError("--width, --lines and --title go with --svg: a bundle has no looks")
     with opened_run(asset.state_home(), run) as folder:
         if bundle is not None:
             bundle_run(folder, bundle, with_private=with_private, force=force)
         else:
-            draw_run(folder, svg, title, width, lines, force=force)
+            draw_run(folder, svg, title, width or WIDTH, lines, force=force)
 
 
 def bundle_run(folder: "RunFolder", path: Path, *, with_private: bool, force: bool) -> None:
@@ -80,9 +85,8 @@ def draw_run(
 
     from agentcli.compose.report import report_of
     from agentcli.core.visible import visible
-    from agentcli.errors import InputError
+    from agentcli.ledger.export import SHARED, exported
     from agentcli.ledger.read import read_ledger
-    from agentcli.ledger.vault import write_private
     from agentcli.shell.picture import picture_of
 
     records = read_ledger(folder.ledger).records
@@ -92,10 +96,8 @@ def draw_run(
     if path == "-":
         sys.stdout.write(drawn)
         return
-    file = Path(path)
-    if file.exists() and not (force and file.is_file()):
-        raise InputError(f"{path}: is there already", hint="Another name, or --force.")
-    write_private(file, drawn.encode())
+    with exported(Path(path), SHARED, force=force) as file:
+        file.write(drawn.encode())
     print(visible(f"{path}: {len(records)} records, {width} columns"))
 
 

@@ -11,11 +11,13 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from agentcli.core.record import Record
 from agentcli.errors import InputError, LedgerError, MissingFileError
+from agentcli.ledger.export import PRIVATE, exported
 from agentcli.ledger.folder import RunFolder, find_run, runs_folder
 from agentcli.ledger.follow import Follower
 from agentcli.ledger.read import read_ledger
@@ -60,11 +62,9 @@ class Packed:
 def write_bundle(folder: RunFolder, path: Path, *, with_private: bool, force: bool) -> Packed:
     """Write a run as it is now to a new file, 0600, under its name only once it is whole.
 
-    force: put it in the place of what is there.
+    force: put it in the place of a file that is there.
     Raises InputError, LedgerDamagedError for a run that nobody could read, LedgerError.
     """
-    if path.exists() and not (force and path.is_file()):
-        raise InputError(f"{path}: is there already", hint="Another name, or --force.")
     started = folder.started()
     with Follower(folder.ledger) as follower:
         records = len(follower.news())
@@ -77,7 +77,9 @@ def write_bundle(folder: RunFolder, path: Path, *, with_private: bool, force: bo
         **{f"outputs/{file.name}": file for file in outputs},
         **{f"private/{file.name}": file for file in secrets if with_private},
     }
-    size = pack(Manifest(started.run, {}, started.program), contents, path)
+    with exported(path, PRIVATE, force=force) as file:
+        pack(Manifest(started.run, {}, started.program), contents, file)
+        size = file.tell()
     return Packed(records, len(outputs), sum(file.name != "key" for file in secrets), size)
 
 
@@ -89,37 +91,33 @@ def plain_files(folder: Path) -> list[Path]:
     return sorted(file for file in found if NAME.fullmatch(f"{folder.name}/{file.name}"))
 
 
-def pack(about: Manifest, contents: dict[str, bytes | Path], path: Path) -> int:
-    """Write a bundle and return its size. The same contents make the same bytes."""
-    files = {name: member_of(content) for name, content in contents.items()}
-    refuse_too_much(path, files)
+def pack(about: Manifest, contents: dict[str, bytes | Path], file: BinaryIO) -> None:
+    """Write a bundle. The same contents make the same bytes.
+
+    Raises InputError for too much, MissingFileError.
+    """
+    files = {name: member_of(bytes_of(content)) for name, content in contents.items()}
+    refuse_too_much(about.run, files)
     manifest = msgspec.json.format(
         msgspec.json.encode(Manifest(about.run, files, about.program)), indent=1
     )
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as out:
-                for name, content in {MANIFEST: manifest, **contents}.items():
-                    data = content if isinstance(content, bytes) else content.read_bytes()
-                    info = tarfile.TarInfo(name)
-                    info.size, info.mode = len(data), 0o600
-                    out.write(info.tobuf(tarfile.USTAR_FORMAT) + data + padding(len(data)))
-                out.write(bytes(2 * BLOCK))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise LedgerError(f"{path}: cannot be written: {error.strerror}") from error
-    return path.stat().st_size
+    with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as out:
+        for name, content in {MANIFEST: manifest, **contents}.items():
+            data = bytes_of(content)
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(data), 0o600
+            out.write(info.tobuf(tarfile.USTAR_FORMAT) + data + padding(len(data)))
+        out.write(bytes(2 * BLOCK))
 
 
-def member_of(content: bytes | Path) -> Member:
+def bytes_of(content: bytes | Path) -> bytes:
     try:
-        data = content if isinstance(content, bytes) else content.read_bytes()
+        return content if isinstance(content, bytes) else content.read_bytes()
     except OSError as error:
         raise MissingFileError(f"{content!s}: {error.strerror}") from error
+
+
+def member_of(data: bytes) -> Member:
     return Member(hashlib.sha256(data).hexdigest(), len(data))
 
 
@@ -127,10 +125,10 @@ def padding(size: int) -> bytes:
     return bytes(-size % BLOCK)
 
 
-def refuse_too_much(path: Path, files: dict[str, Member]) -> None:
+def refuse_too_much(what: str, files: dict[str, Member]) -> None:
     size = sum(member.size_bytes for member in files.values())
     if len(files) > MOST_FILES or size > MOST_BYTES:
-        message = f"{path}: {len(files)} files of {size:,} bytes; a bundle holds at most"
+        message = f"{what}: {len(files)} files of {size:,} bytes; a bundle holds at most"
         raise InputError(f"{message} {MOST_FILES:,} of {MOST_BYTES:,}")
 
 
@@ -184,7 +182,7 @@ class Unpacking:
             raise self.error(f"{manifest.run!r} is no run's id")
         if any(member.size_bytes < 0 for member in manifest.files.values()):
             raise self.error("its manifest has a size below 0")
-        refuse_too_much(self.path, manifest.files)
+        refuse_too_much(str(self.path), manifest.files)
         return manifest
 
     def header(self) -> tuple[str, int] | None:

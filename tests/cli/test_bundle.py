@@ -89,6 +89,11 @@ def test_a_bundle_with_private_values_says_so(program: Program) -> None:
         ((), 64, "either --bundle FILE or --svg FILE"),
         (("--bundle", "a", "--svg", "b"), 64, "either --bundle FILE or --svg FILE"),
         (("--svg", "b", "--with-private"), 64, "goes with --bundle"),
+        (("--bundle", "a", "--width", "80"), 64, "go with --svg"),
+        (("--bundle", "a", "--lines", "9"), 64, "go with --svg"),
+        (("--bundle", "a", "--title", "x"), 64, "go with --svg"),
+        (("--bundle", "."), 65, "is there already"),
+        (("--svg", "/", "--force"), 65, "is there already"),
         (("--bundle", "taken"), 65, "is there already"),
         (("--svg", "taken"), 65, "is there already"),
         (("--svg", "nowhere/x.svg"), 73, "cannot be written"),
@@ -148,6 +153,18 @@ def test_a_picture_of_a_run_has_its_texts(program: Program) -> None:
     short = program.run("runs", "export", "last", "--svg", "-", "--lines", "4", "--width", "20")
     rows = {e.attrib["y"] for e in ElementTree.fromstring(short.stdout).iter() if "y" in e.attrib}
     assert len(rows) <= 5
+
+
+def test_a_picture_is_for_others_to_see_and_a_bundle_is_not(program: Program) -> None:
+    program.play({"text": "ok"})
+    mask = os.umask(0o022)
+    try:
+        program.run("runs", "export", "last", "--svg", "x.svg")
+        program.run("runs", "export", "last", "--bundle", "x.agentrun")
+    finally:
+        os.umask(mask)
+    modes = {file.name: file.stat().st_mode & 0o777 for file in program.folder.iterdir()}
+    assert modes == {"x.svg": 0o644, "x.agentrun": 0o600}
 
 
 def test_a_run_under_way_is_exported_as_it_is(program: Program) -> None:
