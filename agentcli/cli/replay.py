@@ -47,6 +47,9 @@ def replay(
     from agentcli.ledger.follow import Follower
     from agentcli.ledger.read import read_ledger
 
+    if verify and (instant or speed is not None or step or to is not None or follow):
+        message = "--verify does not go with --instant, --speed, --step, --to or --follow"
+        raise UsageError(message, hint="It shows nothing, and looks at all that is there.")
     if instant and (speed is not None or step or follow):
         raise UsageError("--instant does not go with --speed, --step or --follow")
     if step and not (sys.stdin.isatty() and sys.stdout.isatty()):

@@ -144,6 +144,11 @@ def test_without_a_terminal_it_waits_only_if_told_to(program: Program) -> None:
     [
         (("--instant", "--speed", "2"), "does not go with"),
         (("--instant", "--step"), "does not go with"),
+        (("--verify", "--instant"), "--verify does not go with"),
+        (("--verify", "--speed", "2"), "--verify does not go with"),
+        (("--verify", "--step"), "--verify does not go with"),
+        (("--verify", "--to", "1"), "--verify does not go with"),
+        (("--verify", "-f"), "--verify does not go with"),
         (("--step",), "needs a terminal"),
         (("--to", "9999"), "the run has"),
     ],
