@@ -83,7 +83,7 @@ def draw_run(
 ) -> None:
     import sys
 
-    from agentcli.compose.report import report_of
+    from agentcli.compose.report import is_running, report_of
     from agentcli.core.visible import visible
     from agentcli.ledger.export import SHARED, exported
     from agentcli.ledger.read import read_ledger
@@ -92,7 +92,8 @@ def draw_run(
     records = read_ledger(folder.ledger).records
     started = folder.started()
     named = title or f"agentcli · {started.title or started.agent.pattern}"
-    drawn = picture_of(records, visible(named), report_of(records).summary, width, lines)
+    report = report_of(records, is_running=is_running(folder, records[-1].event))
+    drawn = picture_of(records, visible(named), report.summary, width, lines)
     if path == "-":
         sys.stdout.write(drawn)
         return

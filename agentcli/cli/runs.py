@@ -49,9 +49,9 @@ def list_runs(
             (
                 glance.run,
                 glance.began,
-                glance.status,
-                "" if glance.turns is None else str(glance.turns),
-                glance.cost or "",
+                glance.standing.word,
+                str(glance.tally.replies) if glance.tally else "",
+                glance.tally.cost if glance.tally else "",
                 glance.title,
             )
             for glance in glances

@@ -29,15 +29,13 @@ def shown_of(folder: "RunFolder", wanted: str) -> Shown:
     """Return what there is to show of a run. wanted: what it was asked for as."""
     import shlex
 
-    from agentcli.compose.report import report_of, status_of
+    from agentcli.compose.report import is_running, report_of
     from agentcli.ledger.bundle import is_bundle
     from agentcli.ledger.read import read_ledger
 
     records = read_ledger(folder.ledger).records
-    report = report_of(records)
-    report.status = status_of(folder, records[-1].event if records else None)
-    if report.status == "running":
-        report.why = ""
+    last = records[-1].event if records else None
+    report = report_of(records, is_running=is_running(folder, last))
     packed = is_bundle(wanted)
     name = shlex.quote(wanted) if packed else folder.id
     commands = [f"agentcli replay {name}", f"agentcli replay {name} --verify"]
@@ -46,7 +44,7 @@ def shown_of(folder: "RunFolder", wanted: str) -> Shown:
         files = {"bundle": wanted}
     else:
         files = {"ledger": str(folder.ledger), "outputs": str(folder.outputs)}
-        goes_on = report.status in ("parked", "waiting", "left", "open")
+        goes_on = report.standing.status in ("parked", "open")
         if goes_on and not folder.imported.exists():
             commands.insert(0, f"agentcli resume {name}")
     return Shown(folder.id, folder.given().plan, report, files, commands)
@@ -60,8 +58,10 @@ def document(shown: Shown) -> dict[str, Any]:
     return {
         "run": shown.run,
         "title": plan.title,
-        "status": report.status,
-        "why": report.why,
+        "status": report.standing.status,
+        "why": report.standing.why,
+        "message": report.message,
+        "hint": report.hint,
         "profile": plan.profile,
         "model": plan.model,
         "sandbox": plan.sandbox.backend,
@@ -70,9 +70,10 @@ def document(shown: Shown) -> dict[str, Any]:
         "took_s": report.took_s,
         "records": report.records,
         "turns": report.tally.replies,
-        "calls": report.tools,
+        "calls": report.tally.calls,
+        "tools": report.tools,
         "usage": report.tokens,
-        "cost": report.tally.cost,
+        **report.tally.money,
         "asked": [
             {
                 "record": asked.record,
@@ -119,8 +120,9 @@ def lines_of(shown: Shown) -> list[tuple[str, str]]:
     plan, report = shown.plan, shown.report
     tokens = [f"{count:,} {name.removesuffix('_tokens')}" for name, count in report.tokens.items()]
     calls = [f"{tool}: {counts(statuses)}" for tool, statuses in report.tools.items()]
+    told = f"{report.message} {report.hint}".strip()
     lines = [
-        ("status", f"{report.status} · {report.why}" if report.why else report.status),
+        ("status", " · ".join(filter(None, (report.standing.word, told)))),
         ("began", f"{day_and_time(report.began_us)}, took {duration(report.took_s)}"),
         ("profile", plan.profile),
         ("model", plan.model),

@@ -101,6 +101,15 @@ class Tally:
                 self.parked = parked
 
     @property
+    def money(self) -> dict[str, str | None]:
+        """What it has cost, as every document says it: null where not all is known."""
+        dollars = f"{self.spent_uusd / 1e6:.6f}"
+        if not self.unpriced:
+            return {"cost_usd": dollars}
+        at_least: dict[str, str | None] = {"cost_usd_at_least": dollars}
+        return {"cost_usd": None, **(at_least if self.spent_uusd else {})}
+
+    @property
     def cost(self) -> str:
         """What it has cost, in words: a reply that was cut off has a price nobody knows."""
         dollars = f"${self.spent_uusd / 1e6:.4f}"
@@ -123,7 +132,10 @@ def added(one: Usage, other: Usage) -> Usage:
 
 @dataclass(frozen=True)
 class Outcome:
-    """status: done, failed, parked. message: why, in words, "" if all is well."""
+    """status: done, failed, parked. message: why, in words, "" if all is well.
+
+    why: Parked's, "" if the run has ended.
+    """
 
     run: str
     status: str
@@ -131,12 +143,8 @@ class Outcome:
     message: str
     hint: str
     answer: str
-    cost_uusd: int | None
     tally: Tally
-
-    @property
-    def cost_usd(self) -> str | None:
-        return None if self.cost_uusd is None else f"{self.cost_uusd / 1e6:.6f}"
+    why: str = ""
 
     def document(self, ledger: str, *, structured: bool) -> dict[str, Any]:
         """Return the JSON document of `--json`. structured: the answer is JSON by the task."""
@@ -146,11 +154,12 @@ class Outcome:
             "version": 1,
             "run": self.run,
             "status": self.status,
+            "why": self.why,
             "exit_code": self.exit_code,
             "message": self.message,
             "hint": self.hint,
             "answer": self.answer,
-            "cost_usd": self.cost_usd,
+            **self.tally.money,
             "turns": self.tally.replies,
             "calls": self.tally.calls,
             "usage": {name: getattr(usage, name) for name in Usage.__struct_fields__},
@@ -170,7 +179,6 @@ def json_or_none(text: str) -> Any:
 
 
 def outcome_of(state: RunState, tally: Tally, read: Read) -> Outcome:
-    cost = None if tally.unpriced else state.purse.spent_uusd
     if state.phase == "ended":
         assert state.result is not None
         status = "done" if state.result.status == "done" else "failed"
@@ -179,7 +187,7 @@ def outcome_of(state: RunState, tally: Tally, read: Read) -> Outcome:
         answer = answer_in(last)
         message = "" if status == "done" else why_failed(tally, last, read)
         code = 0 if status == "done" else exit_when_failed(last)
-        return Outcome(state.run, status, code, message, "", answer, cost, tally)
+        return Outcome(state.run, status, code, message, "", answer, tally)
     parked = tally.parked
     assert parked is not None
     if parked.why == "failed":
@@ -187,10 +195,10 @@ def outcome_of(state: RunState, tally: Tally, read: Read) -> Outcome:
         assert isinstance(failed, Failed)
         code = EXIT_OF_FAILURE.get(failed.failure, 70)
         message, _, hint = failed.message.partition("\n")
-        return Outcome(state.run, "parked", code, message, hint, "", cost, tally)
+        return Outcome(state.run, "parked", code, message, hint, "", tally, parked.why)
     message, hint = WHY_PARKED[parked.why], HINT_OF_PARKING.get(parked.why, "")
     code = EXIT_OF_PARKING[parked.why]
-    return Outcome(state.run, "parked", code, message, hint, "", cost, tally)
+    return Outcome(state.run, "parked", code, message, hint, "", tally, parked.why)
 
 
 def answer_in(last: Event | None) -> str:

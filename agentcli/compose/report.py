@@ -15,6 +15,7 @@ from agentcli.compose.outcome import (
     in_one_line,
     why_failed,
 )
+from agentcli.compose.standing import Standing, standing_of
 from agentcli.core.event import (
     Answered,
     Edited,
@@ -31,12 +32,11 @@ from agentcli.core.event import (
 from agentcli.core.message import Usage
 from agentcli.core.step import ROOT, AskPerson, Call, Prepare, StepId
 from agentcli.errors import AgentcliError
-from agentcli.ledger.folder import RunFolder, last_event, name_of_event
+from agentcli.ledger.folder import RunFolder, last_event
 from agentcli.ledger.follow import Follower
-from agentcli.ledger.line import decode_line
+from agentcli.ledger.read import records_of
 
 LOOKED_THROUGH_BYTES = 1 << 20
-COUNTED = (b'"event":{"kind":"replied"', b'"event":{"kind":"failed"')
 
 
 class PlanHead(msgspec.Struct):
@@ -47,15 +47,14 @@ class PlanHead(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Glance:
-    """What a list says of a run. turns, cost: None where that would take long to find out."""
+    """What a list says of a run. tally: None where that would take long to find out."""
 
     run: str
-    status: str
+    standing: Standing
     profile: str
     title: str
     began_us: int = 0
-    turns: int | None = None
-    cost: str | None = None
+    tally: Tally | None = None
 
     @property
     def began(self) -> str:
@@ -64,12 +63,13 @@ class Glance:
     def document(self) -> dict[str, Any]:
         return {
             "run": self.run,
-            "status": self.status,
+            "status": self.standing.status,
+            "why": self.standing.why,
             "profile": self.profile,
             "title": self.title,
             "began": when(self.began_us),
-            "turns": self.turns,
-            "cost": self.cost,
+            "turns": self.tally.replies if self.tally else None,
+            **(self.tally.money if self.tally else {"cost_usd": None}),
         }
 
 
@@ -81,44 +81,37 @@ def glance_at(run: RunFolder) -> Glance:
     """
     try:
         first, started = run.first(), run.started()
-        status = status_of(run, last_event(run.ledger))
+        last = last_event(run.ledger)
         path = run.path / "plan.json"
         head = msgspec.json.decode(path.read_bytes(), type=PlanHead)
         tally = counted(run) if run.ledger.stat().st_size <= LOOKED_THROUGH_BYTES else None
         return Glance(
             run.id,
-            status,
+            standing_of(last, is_running=is_running(run, last)),
             head.profile,
             started.title or started.agent.pattern,
             first.at_us,
-            tally.replies if tally else None,
-            tally.cost if tally else None,
+            tally,
         )
     except AgentcliError as error:
-        return Glance(run.id, "damaged", "", str(error))
+        return Glance(run.id, Standing("damaged"), "", str(error))
     except (msgspec.MsgspecError, RecursionError, OSError) as error:
-        return Glance(run.id, "damaged", "", f"{run.path / 'plan.json'}: {error}")
+        return Glance(run.id, Standing("damaged"), "", f"{run.path / 'plan.json'}: {error}")
 
 
-def status_of(run: RunFolder, last: Event | None) -> str:
-    """Return in a word how a run stands; "running" while its process lives."""
-    status = name_of_event(last)
-    if not isinstance(last, Ended):
-        with Follower(run.ledger) as follower:
-            if follower.is_written():
-                return "running"
-    return status
+def is_running(run: RunFolder, last: Event | None) -> bool:
+    """Say whether a living process is at a run whose ledger ends so."""
+    if isinstance(last, Ended):
+        return False
+    with Follower(run.ledger) as follower:
+        return follower.is_written()
 
 
 def counted(run: RunFolder) -> Tally:
+    """Return the turns and the cost of a run, and nothing else."""
     tally = Tally()
-    with run.ledger.open("rb") as file:
-        for line in file:
-            if any(kind in line for kind in COUNTED):
-                try:
-                    tally.publish(decode_line(line))
-                except (msgspec.MsgspecError, RecursionError):
-                    continue
+    for rec in records_of(run.ledger, Replied, Failed):
+        tally.publish(rec)
     return tally
 
 
@@ -135,11 +128,15 @@ class Asked:
 
 @dataclass
 class Report:
-    """The whole of a run, summed up from its records as they are stored."""
+    """The whole of a run, summed up from its records as they are stored.
 
-    records: int = 0
-    status: str = "open"
-    why: str = ""
+    message: why it is not done, in words, "" if it is or is being done. hint: what mends that.
+    """
+
+    records: int
+    standing: Standing
+    message: str = ""
+    hint: str = ""
     answer: str = ""
     began_us: int = 0
     last_us: int = 0
@@ -154,16 +151,17 @@ class Report:
     @property
     def summary(self) -> str:
         """The line that a run ends with."""
-        return in_one_line(self.status, self.tally)
+        return in_one_line(self.standing.word, self.tally)
 
     @property
     def tokens(self) -> dict[str, int]:
         return {name: getattr(self.tally.usage, name) for name in Usage.__struct_fields__}
 
 
-def report_of(records: Sequence[Recorded]) -> Report:
+def report_of(records: Sequence[Recorded], *, is_running: bool) -> Report:
     """Sum up a run. Nothing is folded, so a ledger of any content has a report."""
-    report = Report(len(records), name_of_event(records[-1].event if records else None))
+    end = records[-1].event if records else None
+    report = Report(len(records), standing_of(end, is_running=is_running))
     calls: dict[StepId, Call] = {}
     asking: dict[StepId, Asked] = {}
     at = 0
@@ -194,7 +192,8 @@ def report_of(records: Sequence[Recorded]) -> Report:
                 at = 0
     last = records[at - 1].event if 0 < at <= len(records) else None
     report.answer = answer_in(last) or last_answer(records)
-    report.why = why_of(report, records, last)
+    if report.standing.status != "running":
+        report.message, report.hint = told_of(report.tally, records, last)
     return report
 
 
@@ -215,22 +214,28 @@ def last_answer(records: Sequence[Recorded]) -> str:
     return next(filter(None, map(answer_in, replies)), "")
 
 
-def why_of(report: Report, records: Sequence[Recorded], last: Event | None) -> str:
-    """Return in words why a run is not done, "" if it is."""
+def told_of(tally: Tally, records: Sequence[Recorded], last: Event | None) -> tuple[str, str]:
+    """Return in words why a run is not done and what mends that, "" if it is.
+
+    last: what its root settled with.
+    """
 
     def read(seq: int) -> Event:
         return records[min(max(1, seq), len(records)) - 1].event
 
     match records[-1].event if records else None:
         case Ended(status=status):
-            return "" if status == "done" else why_failed(report.tally, last, read)
+            return "" if status == "done" else why_failed(tally, last, read), ""
         case Parked(why="failed", at=seq):
             failed = read(seq)
-            return failed.message if isinstance(failed, Failed) else ""
+            message, _, hint = (failed.message if isinstance(failed, Failed) else "").partition(
+                "\n"
+            )
+            return message, hint
         case Parked(why=why):
-            return f"{WHY_PARKED.get(why, '')} {HINT_OF_PARKING.get(why, '')}".strip()
+            return WHY_PARKED.get(why, ""), HINT_OF_PARKING.get(why, "")
         case _:
-            return "Its process was cut off."
+            return "Its process was cut off.", ""
 
 
 def local_time(at_us: int) -> datetime.datetime | None:

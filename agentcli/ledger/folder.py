@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from agentcli.core.event import Ended, Event, Parked, Recorded, RunStarted
+from agentcli.core.event import Event, Recorded, RunStarted
 from agentcli.core.plan import Plan
 from agentcli.core.record import encode
 from agentcli.core.redact import map_strings, restore
@@ -222,14 +222,3 @@ def last_event(path: Path, window: int = 1 << 16) -> Event | None:
             if window >= size:
                 return None
             window *= 4
-
-
-def name_of_event(event: Event | None) -> str:
-    """Return in a word how a run stands whose ledger ends so."""
-    match event:
-        case Ended(status=status):
-            return status
-        case Parked(why=why):
-            return {"approval": "waiting", "left": "left"}.get(why, "parked")
-        case _:
-            return "open"

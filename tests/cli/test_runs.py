@@ -4,6 +4,7 @@ import json
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,12 +19,52 @@ def test_a_list_says_when_a_run_began_what_it_took_and_how_it_stands(program: Pr
     program.play({"text": "ok"}, words=("--usd", "0.0001"))
     parked, done = json.loads(program.run("runs", "list", "--json").stdout)
     assert (done["status"], done["turns"], done["profile"]) == ("done", 2, "default")
-    assert (parked["status"], parked["turns"], parked["cost"]) == ("parked", 0, "$0.0000")
+    assert (parked["status"], parked["why"], parked["turns"]) == ("parked", "budget", 0)
+    assert parked["cost_usd"] == "0.000000"
     shown = json.loads(program.run("runs", "show", done["run"], "--json").stdout)
-    assert (shown["turns"], shown["cost"], shown["began"]) == (2, done["cost"], done["began"])
+    assert (shown["turns"], shown["began"]) == (2, done["began"])
     assert done["began"].endswith("+05:30")
     listed = program.run("runs", "list").stdout
     assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d  done ", listed)
+
+
+@pytest.mark.parametrize(
+    ("turn", "words", "status", "why", "told"),
+    [
+        ({"text": "ok"}, (), "done", "", "done"),
+        ({"text": "cut", "stop": "max_tokens"}, (), "failed", "", "failed"),
+        (call("shell", command="touch x"), ("--sandbox", "local"), "parked", "approval", "waiting"),
+        (call("calculator", expression="1+1"), ("--steps", "1"), "parked", "steps", "parked"),
+        ({"text": "late", "delay_ms": 60_000}, ("--time", "1"), "parked", "time", "parked"),
+        ({"text": "x", "fault": {"auth": "wrong key"}}, (), "parked", "failed", "parked"),
+    ],
+)
+def test_a_machine_is_told_the_same_wherever_it_asks(
+    program: Program, turn: dict[str, Any], words: tuple[str, ...], status: str, why: str, told: str
+) -> None:
+    ended = program.play(turn, words=words).document
+    (row,) = json.loads(program.run("runs", "list", "--json").stdout)
+    shown = json.loads(program.run("runs", "show", "--json").stdout)
+    assert (ended["status"], ended["why"]) == (status, why)
+    for key in ("status", "why", "turns", "cost_usd", "cost_usd_at_least"):
+        assert row.get(key) == shown.get(key) == ended.get(key), key
+    for key in ("message", "hint", "calls", "usage", "answer"):
+        assert shown[key] == ended[key] or (key == "answer" and status == "parked"), key
+    assert f"  {told} " in program.run("runs", "list").stdout
+
+
+def test_of_a_cost_that_is_not_all_known_a_machine_gets_the_least(program: Program) -> None:
+    turns = [call("calculator", expression="1+1"), {"text": "late", "delay_ms": 60_000}]
+    ended = program.play(*turns, words=("--time", "3")).document
+    (row,) = json.loads(program.run("runs", "list", "--json").stdout)
+    shown = json.loads(program.run("runs", "show", "--json").stdout)
+    for document in (ended, row, shown):
+        assert document["cost_usd"] is None
+        assert re.fullmatch(r"0\.\d{6}", document["cost_usd_at_least"])
+    assert "at least $0.0" in program.run("runs", "list").stdout
+    begun = program.play({"text": "late", "delay_ms": 60_000}, words=("--time", "1")).document
+    assert begun["cost_usd"] is None
+    assert "cost_usd_at_least" not in begun
 
 
 def test_a_list_reads_no_long_ledger_as_a_whole(program: Program) -> None:
@@ -35,7 +76,7 @@ def test_a_list_reads_no_long_ledger_as_a_whole(program: Program) -> None:
     begun = time.monotonic()
     (row,) = json.loads(program.run("runs", "list", "--json").stdout)
     assert time.monotonic() - begun < 5
-    assert (row["status"], row["turns"], row["cost"]) == ("done", None, None)
+    assert (row["status"], row["turns"], row["cost_usd"]) == ("done", None, None)
 
 
 def test_a_run_is_shown_with_all_that_one_asks_about_it(program: Program) -> None:
@@ -68,7 +109,8 @@ def test_a_run_is_shown_with_all_that_one_asks_about_it(program: Program) -> Non
     assert "agentcli resume" not in shown
     document = json.loads(program.run("runs", "show", run, "--json").stdout)
     assert document["answer"].count("42") == 30
-    assert document["calls"] == {
+    assert document["calls"] == played.document["calls"]
+    assert document["tools"] == {
         "calculator": {"done": 1},
         "read_file": {"failed": 1},
         "shel": {"denied": 1},
