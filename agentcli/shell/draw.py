@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from agentcli.core.visible import visible
 from agentcli.shell.cells import cells, styled_cells, words
 from agentcli.shell.console import style
-from agentcli.shell.markdown import Block, MarkdownStream, language_of
+from agentcli.shell.markdown import Block, language_of
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -25,13 +25,6 @@ def render(block: Block, width: int, color: bool) -> str:
     if block.gap and (lines or block.kind == "fence"):
         lines = ["", *lines]
     return "".join(f"{line.rstrip()}\n" for line in lines)
-
-
-def render_text(source: str, width: int, color: bool) -> str:
-    """Return a whole Markdown text as lines."""
-    stream = MarkdownStream()
-    blocks = [*stream.feed(source), *stream.finish()]
-    return "".join(render(block, width, color) for block in blocks)
 
 
 def _lines_of(block: Block, width: int, color: bool) -> list[str]:

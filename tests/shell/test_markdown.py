@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentcli.shell.cells import styled_cells
-from agentcli.shell.draw import render, render_text
+from agentcli.shell.draw import render
 from agentcli.shell.markdown import TABLE_LIMIT, Block, MarkdownStream
 
 PIECES = [
@@ -38,6 +38,10 @@ def streamed(pieces: Iterator[str]) -> list[Block]:
         blocks += stream.feed(piece)
         assert "".join(block.source for block in blocks) + stream.open == fed
     return blocks + stream.finish()
+
+
+def render_text(source: str, width: int, color: bool) -> str:
+    return "".join(render(block, width, color) for block in streamed(iter([source])))
 
 
 @settings(max_examples=60, deadline=None)
