@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agentcli.cli import options
 from agentcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -14,9 +15,7 @@ WIDTH = 80
 
 
 def export_run(
-    run: Annotated[
-        str, typer.Argument(help="A run: its id, a prefix, a path, a bundle, or last.")
-    ] = "last",
+    run: options.RUN = "last",
     bundle: Annotated[
         Path | None, typer.Option("--bundle", help="Write all of it to this file: x.agentrun.")
     ] = None,

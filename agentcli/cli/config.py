@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from agentcli.config.layer import Layer
 
 app = typer.Typer(help="The settings that hold here.", no_args_is_help=True, rich_markup_mode=None)
-JSON = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 
 @app.command("show")
 def show(
-    profile: options.PROFILE = "", workspace: options.WORKSPACE = None, as_json: JSON = False
+    profile: options.PROFILE = "",
+    workspace: options.WORKSPACE = None,
+    as_json: options.JSON = False,
 ) -> None:
     """Show every setting that holds here under a profile, and who says so.
 

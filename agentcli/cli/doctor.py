@@ -1,15 +1,11 @@
 """`agentcli doctor`: whether all that a run needs is there, and what mends what is not."""
 
-from typing import Annotated
-
-import typer
-
 from agentcli.cli import options
 
 
 def doctor(
     workspace: options.WORKSPACE = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: options.JSON = False,
 ) -> int:
     """Look whether all is there that a run needs.
 

@@ -36,6 +36,8 @@ STEPS = Annotated[
     int | None, typer.Option("--steps", min=1, help="How often it may ask the model.")
 ]
 TIME = Annotated[int | None, typer.Option("--time", min=1, help="Seconds it may take.")]
+RUN = Annotated[str, typer.Argument(help="A run: its id, a prefix, a path, a bundle, or last.")]
+JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
 def parse_usd(text: str) -> Decimal | None:

@@ -42,7 +42,7 @@ def list_profiles(workspace: options.WORKSPACE = None) -> None:
 def show(
     name: Annotated[str, typer.Argument(help="A profile's name or file.")] = "",
     workspace: options.WORKSPACE = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: options.JSON = False,
 ) -> None:
     """Show what a profile may do here, and the whole system prompt that its model gets.
 

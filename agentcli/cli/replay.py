@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agentcli.cli import options
 from agentcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -13,9 +14,7 @@ if TYPE_CHECKING:
 
 
 def replay(
-    ledger: Annotated[
-        str, typer.Argument(help="A run: its id, a prefix, a path, a bundle, or last.")
-    ],
+    ledger: options.RUN,
     verify: Annotated[
         bool, typer.Option("--verify", help="Recompute every decision and compare.")
     ] = False,

@@ -4,11 +4,8 @@ from typing import Annotated
 
 import typer
 
-from agentcli.cli import bundle
+from agentcli.cli import bundle, options
 from agentcli.errors import UsageError
-
-RUN = Annotated[str, typer.Argument(help="A run: its id, a prefix, a path, a bundle, or last.")]
-JSON = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 app = typer.Typer(help="What was run here.", no_args_is_help=True, rich_markup_mode=None)
 app.command("export")(bundle.export_run)
@@ -18,7 +15,7 @@ app.command("import")(bundle.import_run)
 @app.command("list")
 def list_runs(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 20,
-    as_json: JSON = False,
+    as_json: options.JSON = False,
 ) -> None:
     """List the runs, the newest first.
 
@@ -60,7 +57,7 @@ def list_runs(
 
 
 @app.command("show")
-def show_run(run: RUN = "last", as_json: JSON = False) -> None:
+def show_run(run: options.RUN = "last", as_json: options.JSON = False) -> None:
     """Say what a run was, did and cost.
 
     agentcli runs show last
@@ -83,7 +80,7 @@ def show_run(run: RUN = "last", as_json: JSON = False) -> None:
 def search_runs(
     text: Annotated[str, typer.Argument(help="What to look for, in any case.")],
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 100,
-    as_json: JSON = False,
+    as_json: options.JSON = False,
 ) -> None:
     """Find a text in all runs.
 
