@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from agentcli.core.plan import Plan
 
 OUTPUT = Annotated[Path | None, typer.Option("--output", "-o", help="Where the answer goes.")]
-JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 STREAM = Annotated[bool, typer.Option("--stream-json", help="Print one JSON event a line.")]
 
 
@@ -40,7 +39,7 @@ def run(
     steps: options.STEPS = None,
     time: options.TIME = None,
     output: OUTPUT = None,
-    as_json: JSON = False,
+    as_json: options.JSON = False,
     stream_json: STREAM = False,
 ) -> int:
     """Run one task to its end.
@@ -68,7 +67,7 @@ def resume(
     steps: options.STEPS = None,
     time: options.TIME = None,
     output: OUTPUT = None,
-    as_json: JSON = False,
+    as_json: options.JSON = False,
     stream_json: STREAM = False,
 ) -> int:
     """Go on with a run that stopped.

@@ -50,6 +50,13 @@ def examples_in(text: str) -> list[str]:
     return [line.strip() for line in block[1].splitlines()] if block else []
 
 
+def test_json_is_explained_in_the_same_words_everywhere() -> None:
+    params = [param for command in TREE.values() for param in command.params]
+    texts = [param.help for param in params if "--json" in param.opts]
+    assert len(texts) > 5
+    assert len(set(texts)) == 1
+
+
 @EVERY
 def test_examples_come_before_usage(words: tuple[str, ...]) -> None:
     text = page(words)
