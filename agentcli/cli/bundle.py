@@ -82,6 +82,7 @@ def draw_run(
 ) -> None:
     import sys
 
+    from agentcli.cli.table import one_line
     from agentcli.compose.report import is_running, report_of
     from agentcli.core.visible import visible
     from agentcli.ledger.export import SHARED, exported
@@ -92,7 +93,7 @@ def draw_run(
     started = folder.started()
     named = title or f"agentcli · {started.title or started.agent.pattern}"
     report = report_of(records, is_running=is_running(folder, records[-1].event))
-    drawn = picture_of(records, visible(named), report.summary, width, lines)
+    drawn = picture_of(records, one_line(named), report.summary, width, lines)
     if path == "-":
         sys.stdout.write(drawn)
         return

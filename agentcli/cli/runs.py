@@ -24,9 +24,9 @@ def list_runs(
     Of a run with a long ledger, `runs show` alone says the turns and the cost.
     """
     import itertools
-    import json
 
     from agentcli import asset
+    from agentcli.cli.document import print_json
     from agentcli.cli.table import print_table
     from agentcli.compose.report import glance_at
     from agentcli.ledger.folder import all_runs
@@ -35,7 +35,7 @@ def list_runs(
     glances = [glance_at(run) for run in runs]
     if as_json:
         rows = [glance.document() for glance in glances]
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        print_json(rows)
         return
     if not glances:
         print('No runs yet. Begin one: agentcli run --prompt "..."')
@@ -62,16 +62,15 @@ def show_run(run: options.RUN = "last", as_json: options.JSON = False) -> None:
 
     agentcli runs show last
     """
-    import json
-
     from agentcli import asset
     from agentcli.cli import show
+    from agentcli.cli.document import print_json
     from agentcli.ledger.bundle import opened_run
 
     with opened_run(asset.state_home(), run) as folder:
         shown = show.shown_of(folder, run)
         if as_json:
-            print(json.dumps(show.document(shown), ensure_ascii=False, indent=2))
+            print_json(show.document(shown))
         else:
             show.print_run(shown)
 
@@ -91,11 +90,11 @@ def search_runs(
     The newest run comes first. Ledgers are searched as they are stored: secrets are marks there.
     """
     import itertools
-    import json
     import sys
     from dataclasses import asdict
 
     from agentcli import asset
+    from agentcli.cli.document import print_json
     from agentcli.cli.show import print_hit
     from agentcli.core.visible import visible
     from agentcli.ledger.folder import all_runs
@@ -120,6 +119,6 @@ def search_runs(
         else:
             print_hit(hit)
     if as_json:
-        print(json.dumps(documents, ensure_ascii=False, indent=2))
+        print_json(documents)
     elif not found:
         warn("found nowhere")

@@ -37,7 +37,8 @@ def shown_of(folder: "RunFolder", wanted: str) -> Shown:
     last = records[-1].event if records else None
     report = report_of(records, is_running=is_running(folder, last))
     packed = is_bundle(wanted)
-    name = shlex.quote(wanted) if packed else folder.id
+    by_path = "/" in wanted or wanted.endswith(".jsonl")
+    name = shlex.quote(wanted if packed else str(folder.ledger) if by_path else folder.id)
     commands = [f"agentcli replay {name}", f"agentcli replay {name} --verify"]
     if packed:
         commands.append(f"agentcli runs import {name}")
@@ -97,13 +98,14 @@ def print_run(shown: Shown) -> None:
     import sys
     import textwrap
 
+    from agentcli.cli.table import one_line
     from agentcli.core.visible import visible
     from agentcli.shell import terminal
     from agentcli.shell.console import style, wants_color
 
     color = wants_color(sys.stdout, os.environ)
     room = terminal.width() - 13 if sys.stdout.isatty() else 10_000
-    print(style(visible(f"{shown.run}  {shown.plan.title}"), "bold", color=color))
+    print(style(one_line(f"{shown.run}  {shown.plan.title}"), "bold", color=color))
     for name, text in lines_of(shown):
         told = visible(text).split("\n")
         if name in PROSE:
@@ -172,6 +174,7 @@ def print_hit(hit: "Hit") -> None:
     import os
     import sys
 
+    from agentcli.cli.table import one_line
     from agentcli.core.visible import visible
     from agentcli.shell import terminal
     from agentcli.shell.cells import clip
@@ -179,6 +182,6 @@ def print_hit(hit: "Hit") -> None:
 
     color = wants_color(sys.stdout, os.environ)
     before, found, after = map(visible, (hit.before, hit.found, hit.after))
-    where = style(f"{visible(hit.run)}  {hit.record:>4}  {hit.kind:<7}", "dim", color=color)
+    where = style(f"{one_line(hit.run)}  {hit.record:>4}  {hit.kind:<7}", "dim", color=color)
     line = f"{where}  {before}{style(found, 'bold', 'red', color=color)}{after}"
     print(clip(line, terminal.width() - 1) if sys.stdout.isatty() else line)

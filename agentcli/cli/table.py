@@ -46,4 +46,5 @@ def fit(widths: list[int], room: int) -> None:
 
 
 def one_line(text: str) -> str:
+    """Return a foreign text as it may stand in a line of ours."""
     return visible(text).replace("\n", " ")

@@ -1,0 +1,16 @@
+"""Documents for machines, which a person may also look at."""
+
+import json
+import re
+from typing import Any
+
+from agentcli.core.visible import SELECTORS, UNSAFE
+
+# JSON escapes C0 by itself, and neither C1, which terminals obey, nor what hides or reorders text.
+ODD = re.compile(f"[{UNSAFE}{SELECTORS}]")
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document. What a terminal must not get is escaped, so no value changes."""
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    print(ODD.sub(lambda odd: json.dumps(odd[0])[1:-1], text))
