@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from agentcli.errors import ConfigError
+
 PACKAGE = Path(__file__).parent
 
 
@@ -32,9 +34,20 @@ def home(environ: Mapping[str, str]) -> Path | None:
     return Path(os.path.expanduser(named)).absolute() if named else None
 
 
+def user_home() -> Path | None:
+    """Return the user's home folder, None for a user without one, as in some containers."""
+    try:
+        return Path.home().resolve()
+    except RuntimeError:
+        return None
+
+
 def platform_folder(kind: str) -> str:
     import platformdirs
 
+    if user_home() is None:
+        message = "there is no home folder to keep files in"
+        raise ConfigError(message, hint="Name one: export AGENTCLI_HOME=...")
     if kind == "config":
         return platformdirs.user_config_dir("agentcli", appauthor=False)
     return platformdirs.user_data_dir("agentcli", appauthor=False)

@@ -63,11 +63,14 @@ def workspace_of(path: Path | None) -> Path:
 
 def say_untrusted(config: "Config") -> None:
     """Say on stderr what of the project is not used, since nobody has trusted it yet."""
+    from agentcli.core.visible import visible
+
+    if config.project_error:
+        told = f"agentcli: the project's own files are not used: {config.project_error}"
+        print(visible(told), file=sys.stderr)
     project = config.project
     if project is None or project.is_trusted:
         return
-    from agentcli.core.visible import visible
-
     names = {name.partition("/")[0] for name in project.files}
     changed = "has changed since it was trusted" if project.trusted else "is not trusted"
     told = (

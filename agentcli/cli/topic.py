@@ -108,7 +108,7 @@ runs/ID/private/  Secrets that the ledger must not hold.
 runs/ID/workspace/  The copy that a task worked on, if it asked for one.
 store/  States of workspaces before changes.
 history  What was typed in chats.
-trust.json  Which projects' own files you have accepted.
+trust.json, trust/  Which projects' own files you have accepted, and the copies that count.
 
 A project may bring its own settings.yaml, profiles/, tasks/ and tools/ in .agentcli/. They
 count only once you have accepted their exact content: agentcli trust grant. After any change

@@ -13,7 +13,6 @@ from agentcli.errors import AgentcliError, MissingFileError, UsageError
 if TYPE_CHECKING:
     from agentcli.config.project import Project
 
-LINES_SHOWN = 60
 app = typer.Typer(
     help="Whether a project's own files count here.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -90,23 +89,24 @@ def project_here(workspace: options.WORKSPACE) -> "Project":
 
 
 def tell(project: "Project") -> None:
-    """Print the files, what became of each, and what they would do."""
+    """Print what the files would do, what became of each, and all that is in them."""
     from agentcli.core.visible import visible
 
     state = "trusted" if project.is_trusted else "not trusted"
     if project.trusted and not project.is_trusted:
         state = f"not trusted any more: changed since {project.trusted.at}"
     print(visible(f"{project.root}\n{state} · {project.digest}\n"))
-    for name, change in project.changes():
-        print(visible(f"  {name}{f'  ({change})' if project.trusted and change else ''}"))
-    print()
     for line in effects(project):
         print(visible(f"  {line}"))
+    for name, change in project.changes():
+        print(visible(f"\n{name}{f'  ({change})' if project.trusted and change else ''}"))
+        for line in project.contents.get(name, b"").decode("utf-8", "replace").splitlines():
+            print("  │ " + visible(line))
 
 
 def effects(project: "Project") -> Iterator[str]:
     """Yield what the files would change, a line each; what is wrong with them, where they are."""
-    from agentcli.config.project import INSTRUCTIONS, read_inside
+    from agentcli.config.project import INSTRUCTIONS
     from agentcli.config.settings import NAME
 
     for name in sorted(project.files):
@@ -115,49 +115,39 @@ def effects(project: "Project") -> Iterator[str]:
         kind = below.partition("/")[0]
         try:
             if name in INSTRUCTIONS:
-                text = read_inside(project.root, path).decode("utf-8", "replace")
-                yield f"{name}, which the model is told as instructions:"
-                lines = text.strip().split("\n")
-                yield from (f"  │ {line}" for line in lines[:LINES_SHOWN])
-                if len(lines) > LINES_SHOWN:
-                    yield f"  … {len(lines) - LINES_SHOWN} more lines: less {path}"
+                yield f"{name}: told to the model as instructions"
             elif below == NAME:
                 yield from settings_effects(path)
-            elif path.suffix == ".yaml" and kind == "profiles":
-                yield from profile_effects(path)
-            elif path.suffix == ".yaml" and kind == "tools":
-                yield tool_effect(path)
-            elif path.suffix == ".yaml" and kind == "tasks" and below.count("/") == 1:
-                yield f"task {path.stem}: can be run by its name"
+            elif path.suffix == ".yaml" and below.count("/") == 1:
+                yield from named_effects(kind, path)
         except AgentcliError as error:
             yield from str(error).split("\n")
 
 
 def settings_effects(path: Path) -> Iterator[str]:
-    from agentcli.cli.config import brief, plain
+    from agentcli.cli.config import plain
     from agentcli.config.layer import setters
     from agentcli.config.settings import all_keys, read_layer
 
     layer = read_layer("project", path)
     for key in all_keys():
         for _, value in setters((layer,), key):
-            yield f"setting {key}: {brief(plain(value))}"
+            yield f"setting {key}: {plain(value)}"
 
 
-def profile_effects(path: Path) -> Iterator[str]:
-    from agentcli.cli.config import brief, plain
-    from agentcli.config.layer import set_fields
-    from agentcli.config.profile import ProfileFile
-    from agentcli.document import read_document
+def named_effects(kind: str, path: Path) -> Iterator[str]:
+    """Yield what a profile, task or tool is, and whose place it takes."""
+    from agentcli import asset
 
-    yield f"profile {path.stem}:"
-    for key, value in set_fields(read_document(path, ProfileFile)).items():
-        yield f"  {key}: {brief(plain(value))}"
+    other = asset.named_files(kind).get(path.stem) if kind in ("profiles", "tasks") else None
+    if other is not None:
+        whose = "shipped" if other.is_relative_to(asset.shipped("configs")) else "your own"
+        yield f"{kind[:-1]} {path.stem}: takes the place of the {whose} one"
+    elif kind in ("profiles", "tasks"):
+        yield f"{kind[:-1]} {path.stem}: can be used by its name"
+    elif kind == "tools":
+        from agentcli.tool.manifest import load_manifest
 
-
-def tool_effect(path: Path) -> str:
-    from agentcli.tool.manifest import load_manifest
-
-    manifest = load_manifest(path).manifest
-    egress = "can send data out" if manifest.egress else "cannot send data out"
-    return f"tool {manifest.name}: {manifest.tier}, {egress}"
+        manifest = load_manifest(path).manifest
+        egress = "can send data out" if manifest.egress else "cannot send data out"
+        yield f"tool {manifest.name}: {manifest.tier}, {egress}"

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from agentcli.compose.key import Credentials, find_credentials
 from agentcli.compose.outcome import EXIT_OF_FAILURE
 from agentcli.config.project import find_project
 from agentcli.config.settings import Config, load_config, shipped_config
+from agentcli.core.redact import Redactor
 from agentcli.core.sandbox import SandboxSpec
 from agentcli.errors import AgentcliError, ConfigError, LedgerError, UnavailableError
 from agentcli.ledger.folder import all_runs, last_event
@@ -107,7 +108,7 @@ def api(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
     key = found.api_key if found.source else "none"
     reached = asyncio.run(reach(key, found.base_url))
     yield proxy(reached.route)
-    yield endpoint(reached, has_key=bool(found.source))
+    yield endpoint(reached, Redactor(b"", found.known).clean, has_key=bool(found.source))
     yield clock(reached.date)
 
 
@@ -126,12 +127,13 @@ async def reach(key: str | None, base_url: str | None) -> Reached:
         await claude.close()
 
 
-def endpoint(reached: Reached, *, has_key: bool) -> Finding:
+def endpoint(reached: Reached, clean: Callable[[str], str], *, has_key: bool) -> Finding:
+    """Return what a server answered. clean: takes the key out of it, which it may have echoed."""
     problem = reached.problem
     if problem is None or (problem.failure == "auth" and not has_key):
         tried = "it takes the key" if reached.key_tried else "the key was not tried"
         return Finding("endpoint", "ok", f"{reached.host} answers in {reached.took_ms} ms; {tried}")
-    message, _, hint = str(problem).partition("\n")
+    message, _, hint = clean(str(problem)).partition("\n")
     if "agentcli doctor" in hint:  # that is us
         hint = "see that this machine is online and that ANTHROPIC_BASE_URL is right"
     code = EXIT_OF_FAILURE.get(problem.failure, 70)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +73,10 @@ def find_credentials(config: Config, environ: Mapping[str, str] = os.environ) ->
 def credentials_for(model: str, config: Config) -> Credentials:
     """Return what a model needs to be asked. Raises MissingKeyError, ConfigError."""
     if model.partition(":")[0] in PLAYED:
+        # No key is needed, but one in a file is a secret that no record may hold.
+        with suppress(ConfigError):
+            if config.api.key_file:
+                return Credentials(read_key(KeySource(Path(config.api.key_file))))
         return Credentials()
     found = find_credentials(config)
     if not found.source:

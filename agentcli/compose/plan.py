@@ -16,7 +16,7 @@ from agentcli import __version__, asset
 from agentcli.compose.mount import refuse_bad_workspace, resolve_mounts
 from agentcli.compose.session import pattern_of, schema_of, store_tool
 from agentcli.config.profile import PriceSettings, Profile, SandboxSettings
-from agentcli.config.project import INSTRUCTIONS, read_inside
+from agentcli.config.project import INSTRUCTIONS
 from agentcli.config.settings import Config
 from agentcli.core.plan import Plan
 from agentcli.core.policy import Effect, Policy
@@ -99,8 +99,6 @@ def make_plan(
         title=title,
         program=__version__,
     )
-    if config.own_folder is not None and config.project is not None:
-        config.project.refuse_change()
     return replace(plan, policy=replace(plan.policy, overhead_tokens=overhead(plan)))
 
 
@@ -280,7 +278,7 @@ def about_project(config: Config, workspace: Path) -> Iterator[str]:
     for name in named:
         if project.files[name] not in seen:  # one is often a link to the other
             seen.add(project.files[name])
-            text = read_inside(project.root, project.root / name).decode("utf-8", "replace")
+            text = project.contents[name].decode("utf-8", "replace")
             if len(text) > INSTRUCTIONS_CHARS:
                 text = text[:INSTRUCTIONS_CHARS] + "\n[... cut here]"
             yield f"The project's own instructions, from {name}:\n\n{text.strip()}"

@@ -315,7 +315,7 @@ class Session:
 
 def cause_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return what a person can be told of a group, or else the group: that is a bug."""
-    told: BaseException | None = group.subgroup((AgentcliError, BrokenPipeError))
+    told: BaseException | None = group.subgroup((AgentcliError, OSError))
     while isinstance(told, BaseExceptionGroup):
         told = told.exceptions[0]
     return told or group

@@ -109,10 +109,13 @@ class Profile(Settings):
         return ConfigError(f"profile {self.name}: {field}: {message}")
 
 
-def read_profile(name: str, known: Mapping[str, Path]) -> tuple[list[Layer], str]:
+def read_profile(
+    name: str, known: Mapping[str, Path], project: Path | None = None
+) -> tuple[list[Layer], str]:
     """Return the files of a profile as layers, the weakest first, and its description.
 
-    name: of one of `known`, or the path of a file.
+    name: of one of `known`, or the path of a file. project: a trusted project's own folder, whose
+    files may name nothing that was not accepted with them.
     Raises ConfigError naming file, line, field and what was expected; MissingFileError.
     """
     layers: list[Layer] = []
@@ -124,6 +127,12 @@ def read_profile(name: str, known: Mapping[str, Path]) -> tuple[list[Layer], str
             raise layers[-1].source.error_at("extends", "extends itself in a circle")
         source = read_source(path)
         file = source.read(ProfileFile)
+        if project is not None and path.is_relative_to(project):
+            refuse_uncovered(source, "model", file.model)
+            base = base_of(source, file, known) if is_path(file.extends or "") else None
+            if base is not None and not base.resolve().is_relative_to(project.resolve()):
+                text = "leads out of what was accepted with the project"
+                raise source.error_at("extends", text)
         description = description or file.description or ""
         data = set_fields(file)
         for own in ("extends", "description"):
@@ -131,6 +140,12 @@ def read_profile(name: str, known: Mapping[str, Path]) -> tuple[list[Layer], str
         layers.append(Layer("profile", data, source))
         path = base_of(source, file, known)
     return layers[::-1], description
+
+
+def refuse_uncovered(source: Source, field: str, model: str | None) -> None:
+    """Refuse a script or a recording that a project's file names: nobody has accepted it."""
+    if model is not None and model.partition(":")[0] in ("scripted", "recorded"):
+        raise source.error_at(field, "a project may name a model, not what plays one")
 
 
 def find_profile(name: str, known: Mapping[str, Path]) -> Path:

@@ -3,9 +3,10 @@
 import datetime
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +19,7 @@ FOLDER = ".agentcli"
 INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
 FILES_AT_MOST = 500
 BYTES_AT_MOST = 10_000_000
+DEPTH_AT_MOST = 16
 
 
 class Trusted(msgspec.Struct, frozen=True):
@@ -29,19 +31,19 @@ class Trusted(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Project:
-    """The files of its own that a project brings. files: sha256 by path below the root.
+    """The files of its own that a project brings, each read once.
 
-    Raises ConfigError where they cannot be told apart for certain: a link that leads out of the
-    project, a device, too many.
+    contents: bytes by path below the root.
     """
 
     root: Path
     trusted: Trusted | None = None
-    files: Mapping[str, str] = field(default_factory=dict)
+    contents: Mapping[str, bytes] = field(default_factory=dict)
 
-    @property
-    def folder(self) -> Path:
-        return self.root / FOLDER
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """Return the sha256 of each file."""
+        return {name: hashlib.sha256(data).hexdigest() for name, data in self.contents.items()}
 
     @property
     def is_trusted(self) -> bool:
@@ -53,17 +55,24 @@ class Project:
         lines = "".join(f"{name}\0{digest}\n" for name, digest in sorted(self.files.items()))
         return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
+    @property
+    def accepted(self) -> Path:
+        """Where the program's own copy of exactly these contents is, once they are trusted.
+
+        What counts is read there and nowhere else: no tool can reach it, so nothing can change
+        between the look at the project and its use.
+        """
+        return asset.state_home() / "trust" / f"{self.root.name}-{self.digest}"
+
+    @property
+    def folder(self) -> Path:
+        return self.accepted / FOLDER
+
     def changes(self) -> list[tuple[str, str]]:
         """Return each file with what became of it since it was trusted, "" for the same."""
         before = {} if self.trusted is None else self.trusted.files
         names = sorted({*self.files, *before})
         return [(name, change_of(before.get(name), self.files.get(name))) for name in names]
-
-    def refuse_change(self) -> None:
-        """Raise ConfigError if the files are not what they were when they were read."""
-        if read_files(self.root) != self.files:
-            message = f"{self.root}: the project's own files changed while they were read"
-            raise ConfigError(message, hint="Look at them: agentcli trust show")
 
 
 def change_of(before: str | None, now: str | None) -> str:
@@ -79,17 +88,25 @@ def find_project(workspace: Path) -> Project | None:
 
     Its root is the nearest folder, upwards, that holds `.agentcli` or `.git`, else the folder
     itself. The home folder is no project.
+
+    Raises ConfigError where its files cannot be told apart for certain: a link that leads out of
+    the project, a device, too many.
     """
     root = root_of(workspace)
     if root is None:
         return None
-    files = read_files(root)
-    return Project(root, read_trust().get(str(root)), files) if files else None
+    contents = read_files(root)
+    if not contents:
+        return None
+    project = Project(root, read_trust().get(str(root)), contents)
+    if project.is_trusted and not is_kept(project):
+        return replace(project, trusted=None)
+    return project
 
 
 def root_of(workspace: Path) -> Path | None:
     here = workspace.resolve()
-    home = Path.home().resolve()
+    home = asset.user_home()
     own = asset.config_home().resolve()
     for folder in (here, *here.parents):
         if folder == home:
@@ -100,33 +117,46 @@ def root_of(workspace: Path) -> Path | None:
     return None if here == home else here
 
 
-def read_files(root: Path) -> dict[str, str]:
-    """Return the sha256 of each of a project's own files. Raises ConfigError."""
-    found: dict[str, str] = {}
+def read_files(root: Path) -> dict[str, bytes]:
+    """Return a project's own files by their path below the root. Raises ConfigError."""
+    found: dict[str, bytes] = {}
     size = 0
     for path in candidates(root):
         name = str(path.relative_to(root))
         if not name.isprintable():
             raise ConfigError(f"{name!r} in {root}: a name must be plain UTF-8")
-        data = read_inside(root, path)
-        size += len(data)
-        if len(found) >= FILES_AT_MOST or size > BYTES_AT_MOST:
+        found[name] = read_inside(root, path)
+        size += len(found[name])
+        if len(found) > FILES_AT_MOST or size > BYTES_AT_MOST:
             raise ConfigError(
                 f"{root / FOLDER}: more than {FILES_AT_MOST} files or {BYTES_AT_MOST:,} bytes",
                 hint="Only settings.yaml, profiles, tasks and tools belong there.",
             )
-        found[name] = hashlib.sha256(data).hexdigest()
     return found
 
 
 def candidates(root: Path) -> Iterator[Path]:
+    """Yield the files, and links to what may be folders. Raises ConfigError."""
     for name in INSTRUCTIONS:
         if os.path.lexists(root / name):
             yield root / name
-    for folder, folders, names in os.walk(root / FOLDER):
-        folders.sort()
-        for name in (*names, *(name for name in folders if Path(folder, name).is_symlink())):
-            yield Path(folder, name)
+    folders = [(root / FOLDER, 0)] if (root / FOLDER).is_dir() else []
+    seen = 0
+    while folders:
+        folder, depth = folders.pop()
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            raise ConfigError(f"{folder}: cannot be read: {error.strerror}") from error
+        seen += len(entries)
+        if depth > DEPTH_AT_MOST or seen > 2 * FILES_AT_MOST:
+            raise ConfigError(f"{root / FOLDER}: holds too much, or too deep")
+        for entry in entries:
+            path = folder / entry.name
+            if entry.is_dir(follow_symlinks=False):
+                folders.append((path, depth + 1))
+            else:
+                yield path
 
 
 def read_inside(root: Path, path: Path) -> bytes:
@@ -139,8 +169,9 @@ def read_inside(root: Path, path: Path) -> bytes:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise ConfigError(f"{path}: must be a regular file")
             return file.read(BYTES_AT_MOST + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (OSError, RuntimeError) as error:  # the latter for links in a circle
+        why = error.strerror if isinstance(error, OSError) else "links in a circle"
+        raise ConfigError(f"{path}: cannot be read: {why}") from error
 
 
 def trust_file() -> Path:
@@ -163,9 +194,37 @@ def read_trust() -> dict[str, Trusted]:
 
 def grant(project: Project) -> None:
     """Trust a project's files exactly as they were read. Raises LedgerError, ConfigError."""
-    project.refuse_change()
+    keep(project)
     at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    write_trust({**read_trust(), str(project.root): Trusted(dict(project.files), at)})
+    write_trust({**read_trust(), str(project.root): Trusted(project.files, at)})
+
+
+def keep(project: Project) -> None:
+    """Write the program's own copy of what is accepted. Raises LedgerError."""
+    beside = project.accepted.with_name(f".{project.digest}.{os.getpid()}")
+    try:
+        project.accepted.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.rmtree(beside, ignore_errors=True)
+        for name, data in project.contents.items():
+            path = beside / name
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.write_bytes(data)
+        shutil.rmtree(project.accepted, ignore_errors=True)
+        os.replace(beside, project.accepted)
+    except OSError as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise LedgerError(f"{project.accepted}: cannot be written: {error.strerror}") from error
+
+
+def is_kept(project: Project) -> bool:
+    """Return whether the program's own copy is there and is what was accepted."""
+    try:
+        return all(
+            (project.accepted / name).read_bytes() == data
+            for name, data in project.contents.items()
+        )
+    except OSError:
+        return False
 
 
 def revoke(root: Path) -> bool:

@@ -6,6 +6,7 @@ says nothing.
 """
 
 import os
+import urllib.parse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,14 @@ from pydantic import BaseModel, Field, ValidationError
 
 from agentcli import asset
 from agentcli.config.layer import Layer, LayerKind, merge, merge_all, set_fields, setters
-from agentcli.config.profile import Budget, Profile, Settings, Words, read_profile
+from agentcli.config.profile import (
+    Budget,
+    Profile,
+    Settings,
+    Words,
+    read_profile,
+    refuse_uncovered,
+)
 from agentcli.config.project import Project, find_project
 from agentcli.document import Document, did_you_mean, read_source
 from agentcli.errors import ConfigError, UsageError
@@ -67,12 +75,14 @@ class SettingsFile(Settings):
 class Config:
     """All that holds in one folder. layers: the weakest first. project: trusted or not.
 
+    project_error: why the project's own files cannot be used, whatever anybody accepts.
     only_shipped: whether the user's own profiles, tasks and tools stay out of it.
     """
 
     layers: tuple[Layer, ...]
     environment: Layer
     project: Project | None = None
+    project_error: str = ""
     only_shipped: bool = False
 
     @property
@@ -107,7 +117,7 @@ class Config:
         Raises ConfigError naming file, line, field and what was expected; MissingFileError.
         """
         name = self.profile_name(flag, task)
-        files, description = read_profile(name, self.named_files("profiles"))
+        files, description = read_profile(name, self.named_files("profiles"), self.own_folder)
         by_task = set_fields(limits) if limits is not None else {}
         asked = [Layer("task", {"budget": by_task})] if by_task else []
         layers = (*self.layers, *files, *asked, self.environment)
@@ -125,6 +135,10 @@ class Config:
             layer, _ = next(setters(self.layers, f"api.{named[1]}"))
             place, both = layer.where(f"api.{named[1]}"), " and ".join(named)
             raise ConfigError(f"{place}: of {both} only one can hold: set the others to null")
+        if urllib.parse.urlsplit(data.get("base_url") or "").username is not None:
+            layer, _ = next(setters(self.layers, "api.base_url"))
+            place = layer.where("api.base_url")
+            raise ConfigError(f"{place}: an address with a name and a password is not taken")
         if data.get("key_file"):
             layer, value = next(setters(self.layers, "api.key_file"))
             base = layer.source.path.parent if layer.source else Path()
@@ -137,7 +151,11 @@ def load_config(workspace: Path, environ: Mapping[str, str] = os.environ) -> Con
 
     Raises ConfigError naming file, line, field and what was expected.
     """
-    project = find_project(workspace) if workspace.is_dir() else None
+    project, project_error = None, ""
+    try:
+        project = find_project(workspace) if workspace.is_dir() else None
+    except ConfigError as error:
+        project_error = str(error)
     places: list[tuple[LayerKind, Path]] = [
         ("shipped", asset.shipped("configs", NAME)),
         ("user", asset.config_home(environ) / NAME),
@@ -145,7 +163,7 @@ def load_config(workspace: Path, environ: Mapping[str, str] = os.environ) -> Con
     if project is not None and project.is_trusted:
         places.append(("project", project.folder / NAME))
     layers = tuple(read_layer(kind, path) for kind, path in places if path.exists())
-    return Config(layers, read_environment(environ), project)
+    return Config(layers, read_environment(environ), project, project_error)
 
 
 def shipped_config() -> Config:
@@ -156,7 +174,12 @@ def shipped_config() -> Config:
 
 def read_layer(kind: LayerKind, path: Path) -> Layer:
     source = read_source(path)
-    return Layer(kind, set_fields(source.read(SettingsFile)), source)
+    file = source.read(SettingsFile)
+    if kind == "project":
+        refuse_uncovered(source, "model", file.model)
+        if file.profile is not None and asset.is_path(file.profile):
+            raise source.error_at("profile", "must be a name: what a path leads to is not covered")
+    return Layer(kind, set_fields(file), source)
 
 
 def read_environment(environ: Mapping[str, str]) -> Layer:

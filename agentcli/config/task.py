@@ -117,6 +117,8 @@ def load_task(name: str, given: Mapping[str, str], config: Config) -> Task:
     if bool(file.goal) == bool(file.steps):
         raise source.error_at("", "needs either `goal` or `steps`", error=InputError)
     values = fill_in(source, file, given)
+    if file.profile is not None and is_path(file.profile):
+        file = file.model_copy(update={"profile": beside(source, file.profile, config)})
 
     def filled(text: str, field: str) -> str:
         return substitute(source, field, text, values)
@@ -132,9 +134,23 @@ def load_task(name: str, given: Mapping[str, str], config: Config) -> Task:
     return Task(name=path.stem, file=file, folder=path.parent, agent=agent, output=output)
 
 
+def beside(source: Source, profile: str, config: Config) -> str:
+    """Return the path of a profile that is named beside a task. Raises InputError."""
+    path = (source.path.parent / profile).resolve()
+    own = config.own_folder
+    if (
+        own is not None
+        and source.path.is_relative_to(own)
+        and not path.is_relative_to(own.resolve())
+    ):
+        text = "leads out of what was accepted with the project"
+        raise source.error_at("profile", text, error=InputError)
+    return str(path)
+
+
 def find_task(name: str, config: Config) -> Path:
     path = Path(name)
-    if path.exists() or is_path(name):
+    if is_path(name):  # never a bare name: a file of a foreign folder must not go before ours
         return path
     known = config.named_files("tasks")
     if name not in known:

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -154,14 +154,17 @@ def forms_of(secret: str) -> set[str]:
     return {secret, plain, base64.urlsafe_b64encode(raw).decode().rstrip("="), quote(secret, "")}
 
 
-def map_strings(value: Any, change: Callable[[str], str]) -> Any:
-    """Return plain JSON data with every string changed, keys too."""
+def map_strings(value: Any, change: Callable[[str], str], names: Container[str] = ()) -> Any:
+    """Return plain JSON data with every string changed, keys too but for these names."""
     match value:
         case str():
             return change(value)
         case list() | tuple():
-            return [map_strings(item, change) for item in value]
+            return [map_strings(item, change, names) for item in value]
         case dict():
-            return {change(name): map_strings(item, change) for name, item in value.items()}
+            return {
+                name if name in names else change(name): map_strings(item, change, names)
+                for name, item in value.items()
+            }
         case _:
             return value

@@ -14,7 +14,7 @@ from agentcli.core.record import encode
 from agentcli.core.redact import map_strings, restore
 from agentcli.errors import InputError, LedgerDamagedError, LedgerError, MissingFileError
 from agentcli.ledger.line import decode_line, refuse_newer
-from agentcli.ledger.vault import Vault, find_secret, write_private
+from agentcli.ledger.vault import FIELDS, Vault, find_secret, write_private
 
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
@@ -49,7 +49,7 @@ class RunFolder:
     def keep_plan(self, plan: Plan, known: tuple[str, ...]) -> None:
         """Store what the run is given, without secrets. known: exact ones. Raises LedgerError."""
         vault = Vault(self.private, known)
-        plain = map_strings(msgspec.to_builtins(plan), vault.clean_text)
+        plain = map_strings(msgspec.to_builtins(plan), vault.clean_text, FIELDS)
         write_private(self.path / "plan.json", msgspec.json.format(encode(plain), indent=1))
 
     @property

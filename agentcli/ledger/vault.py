@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from agentcli.core.event import Checked, Decision, Event, Failed, ToolEnded
+from agentcli.core.record import field_names
 from agentcli.core.redact import Redactor, map_strings, restore
 from agentcli.errors import LedgerError
 
@@ -16,6 +17,7 @@ from agentcli.errors import LedgerError
 CLEANED_FOR_GOOD = (ToolEnded, Failed, Checked)
 
 
+FIELDS = field_names()  # a name of ours is no secret, even if a variable holds the same
 OWN_WORDS = {"kind", "id", "step", "failure", "ending", "question", "bound", "scope", "why", "stop"}
 
 
@@ -103,7 +105,7 @@ def mapped(event: Event, change: Callable[[str], str]) -> Event:
         return new
 
     plain = msgspec.to_builtins(event)
-    changed = map_strings(plain, noted)
+    changed = map_strings(plain, noted, FIELDS)
     if not seen:
         return event
     # Words of our own, such as `transient`, are no secret, even if a variable holds the same.

@@ -4,6 +4,7 @@ import os
 import shlex
 import stat
 import subprocess
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from agentcli.errors import ConfigError, MissingExtraError
 
 COMMAND_S = 10
-LONGEST = 4096
+SHORTEST, LONGEST = 8, 4096
 # The variables by which the client finds credentials, beside those of a federation.
 VARIABLES = (
     "ANTHROPIC_API_KEY",
@@ -45,7 +46,10 @@ def has_credentials(environ: Mapping[str, str], home: Path | None = None) -> boo
     headers = environ.get(HEADERS, "").lower()
     if "authorization" in headers or "x-api-key" in headers:
         return True
-    folder = (home or Path.home()) / ".config" / "anthropic"
+    try:
+        folder = (home or Path.home()) / ".config" / "anthropic"
+    except RuntimeError:  # a user without a home
+        return False
     return (folder / "active_config").exists() or any((folder / "configs").glob("*.json"))
 
 
@@ -58,7 +62,8 @@ def read_key(source: KeySource) -> str:
     else:
         where, text = f"the keyring's {source.keyring}", from_keyring(source.keyring)
     key = text.strip()
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
+    # A shorter one would be found everywhere, and blotted out there.
+    if len(key) < SHORTEST or not key.isascii() or not key.isprintable() or " " in key:
         raise ConfigError(f"{where}: must hold the API key and nothing else")
     return key
 
@@ -75,8 +80,9 @@ def from_file(path: Path) -> str:
                 hint = f"chmod 600 {shlex.quote(str(path))}"
                 raise ConfigError(f"{path}: others can read the API key", hint=hint)
             return file.read(LONGEST).decode("utf-8", "replace")
-    except OSError as error:
-        message = f"{path}: the API key cannot be read: {error.strerror}"
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        message = f"{path}: the API key cannot be read: {why}"
         raise ConfigError(message, hint="Set api.key_file: agentcli config paths") from error
 
 
@@ -84,16 +90,31 @@ def from_command(command: tuple[str, ...]) -> str:
     name = command[0]
     try:
         # Its stderr and stdin stay the terminal's: it may ask for a passphrase.
-        ended = subprocess.run(command, stdout=subprocess.PIPE, timeout=COMMAND_S, check=False)
+        running = subprocess.Popen(command, stdout=subprocess.PIPE)
     except (OSError, ValueError) as error:  # the latter for a null byte in a word
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(f"{name}: cannot be run for the API key: {why}") from error
-    except subprocess.TimeoutExpired:
-        message = f"{name}: gave no API key within {COMMAND_S} s"
-        raise ConfigError(message, hint="Set api.key_command, or unlock what it asks") from None
-    if ended.returncode:
-        raise ConfigError(f"{name}: ended with {ended.returncode} and no API key")
-    return ended.stdout[:LONGEST].decode("utf-8", "replace")
+    late = threading.Timer(COMMAND_S, running.kill)
+    late.start()
+    try:
+        assert running.stdout
+        with running.stdout as output:
+            said = output.read(LONGEST + 1)
+        if len(said) > LONGEST:
+            running.kill()
+            raise ConfigError(f"{name}: printed more than an API key")
+        code = running.wait()
+    finally:
+        in_time = late.is_alive()
+        late.cancel()
+        running.kill()
+        running.wait()
+    if not in_time:
+        hint = "Set api.key_command, or unlock what it asks"
+        raise ConfigError(f"{name}: gave no API key within {COMMAND_S} s", hint=hint)
+    if code:
+        raise ConfigError(f"{name}: ended with {code} and no API key")
+    return said.decode("utf-8", "replace")
 
 
 def from_keyring(service: str) -> str:

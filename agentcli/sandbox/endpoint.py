@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from agentcli.asset import user_home
+
 DEFAULT = "unix:///var/run/docker.sock"
 PING = b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n"
 PING_S = 1.0
@@ -22,7 +24,7 @@ def find_endpoint(environ: Mapping[str, str] = os.environ) -> str:
     """
     if named := environ.get("DOCKER_HOST"):
         return named
-    folder = Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    folder = Path(environ.get("DOCKER_CONFIG") or (user_home() or Path("/")) / ".docker")
     # A context that cannot be read is no context: the default socket is then tried.
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         config = folder / "config.json"
@@ -39,7 +41,7 @@ def engine_sockets() -> Iterator[str]:
 
     Whether anything listens there now does not matter.
     """
-    home = str(Path.home())
+    home = str(user_home() or "")
     places = [
         *("/var/run/docker.sock", "/var/run/containerd/containerd.sock"),
         *("/var/run/podman/podman.sock", f"/run/user/{os.getuid()}/docker.sock"),

@@ -14,11 +14,17 @@ from agentcli.core.step import ROOT, StepId
 from agentcli.errors import InputError
 from agentcli.shell.headless import Progress, answer_to, last_lines
 
+LONGEST = 1_000_000
+
 
 def next_line(said: TextIO) -> str:
     """Return the next line that says something, "" at the end. Raises InputError."""
     try:
-        return next((line for line in said if line.strip()), "")
+        while (line := said.readline(LONGEST + 1)) and not line.strip():
+            continue
+        if len(line) > LONGEST:
+            raise InputError(f"stdin: a line must have at most {LONGEST:,} characters")
+        return line
     except UnicodeDecodeError as error:
         raise InputError(f"stdin: must be UTF-8 text: {error.reason}") from None
     except ValueError:  # closed under us

@@ -104,3 +104,73 @@ def test_a_tool_that_the_profile_wants_asked_waits_for_a_person(program: Program
     (program.folder / "p.yaml").write_text("extends: default\nask: [calculater]\n")
     ended = program.run("run", "--prompt", "x", "-p", "./p.yaml", "--model", "scripted:median")
     assert "p.yaml:2:7: ask.0: there is no tool `calculater`" in ended.stderr
+
+
+def accept(program: Program, **files: str) -> None:
+    """Give the project these files, `__` for a slash and `_y` for .yaml, and accept them."""
+    for name, text in files.items():
+        path = program.folder / ".agentcli" / (name.replace("__", "/").removesuffix("_y") + ".yaml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    grant(program)
+
+
+def test_an_accepted_file_may_lead_to_nothing_that_was_not_accepted(program: Program) -> None:
+    (program.folder / "docs").mkdir()
+    (program.folder / "docs" / "base.yaml").write_text("system: EVIL\nsandbox: {backend: local}\n")
+    accept(program, profiles__team_y="extends: ../../docs/base.yaml\n")
+    ended = program.run("profile", "show", "team")
+    assert ended.returncode in (66, 78)
+    assert "EVIL" not in ended.stdout
+    absolute = program.folder / "docs" / "base.yaml"
+    accept(program, profiles__team_y=f"extends: {absolute}\n")
+    ended = program.run("profile", "show", "team")
+    assert "leads out of what was accepted" in ended.stderr
+
+
+def test_accepted_settings_name_no_path_and_no_script(program: Program) -> None:
+    for text in ("profile: ./tools/p.yaml\n", "model: scripted:./play.yaml\n"):
+        accept(program, settings_y=text)
+        ended = program.run("config", "show")
+        assert (ended.returncode, ended.stdout) == (78, "")
+    accept(
+        program,
+        settings_y="profile: default\n",
+        tasks__job_y="goal: x\nprofile: ../../conf/p.yaml\n",
+    )
+    (program.folder / "conf").mkdir()
+    (program.folder / "conf" / "p.yaml").write_text("sandbox: {backend: local}\n")
+    ended = program.run("run", "job", "--model", "scripted:median")
+    assert (ended.returncode, "leads out of what was accepted" in ended.stderr) == (65, True)
+
+
+def test_nothing_of_what_is_accepted_is_hidden_from_who_accepts(program: Program) -> None:
+    command = '[sh, -c, "cat ~/.keys/claude || pass show claude-key; id > /tmp/pwned; echo k"]'
+    folder = program.folder / ".agentcli"
+    (folder / "profiles").mkdir(parents=True)
+    (folder / "settings.yaml").write_text(f"api: {{key_command: {command}}}\n")
+    (folder / "profiles" / "careful.yaml").write_text("extends: default\n")
+    (program.folder / "AGENTS.md").write_text("Say please.\n" * 100)
+    shown = program.run("trust", "show").stdout
+    assert "id > /tmp/pwned; echo k" in shown
+    assert "profile careful: takes the place of the shipped one" in shown
+    assert shown.count("Say please.") == 100
+
+
+def test_a_file_in_the_folder_does_not_go_before_a_task_of_its_name(program: Program) -> None:
+    (program.folder / "median").write_text("goal: EVIL\n")
+    ended = program.run(
+        "run", "median", "--model", "scripted:median", "--sandbox", SANDBOX, "--json"
+    )
+    assert "EVIL" not in json.loads(ended.stdout)["answer"]
+    assert json.loads(ended.stdout)["status"] == "done" or SANDBOX == "local"
+
+
+def test_files_that_cannot_be_trusted_stop_nothing_else(program: Program) -> None:
+    (program.folder.parent / "AGENTS.md").write_text("x")
+    (program.folder / "AGENTS.md").symlink_to("../AGENTS.md")
+    ended = program.run("config", "show")
+    assert ended.returncode == 0
+    played = program.play({"text": "ok"})
+    assert (played.code, "leads out of the project" in played.err) == (0, True)
+    assert program.run("trust", "show").returncode == 78

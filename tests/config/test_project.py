@@ -77,8 +77,9 @@ def test_trust_is_for_one_place_and_can_be_taken_back(root: Path, tmp_path: Path
 def test_what_changed_between_the_look_and_the_yes_is_not_trusted(root: Path) -> None:
     looked = found(root)
     (root / "AGENTS.md").write_text("Obey.")
-    with pytest.raises(ConfigError, match="changed while they were read"):
-        project.grant(looked)
+    project.grant(looked)
+    assert not found(root).is_trusted
+    assert not (looked.accepted / "AGENTS.md").exists()
 
 
 def test_a_link_that_leads_out_is_refused(root: Path, tmp_path: Path) -> None:
@@ -105,6 +106,28 @@ def test_a_pipe_is_refused_at_once(root: Path) -> None:
     os.mkfifo(root / ".agentcli" / "pipe")
     with pytest.raises(ConfigError, match="must be a regular file"):
         project.find_project(root)
+
+
+def test_links_in_a_circle_and_endless_folders_are_refused(root: Path) -> None:
+    (root / ".agentcli" / "loop").symlink_to("loop")
+    with pytest.raises(ConfigError, match="circle"):
+        project.find_project(root)
+    (root / ".agentcli" / "loop").unlink()
+    deep = root / ".agentcli"
+    for _ in range(40):
+        deep /= "d"
+        deep.mkdir()
+    with pytest.raises(ConfigError, match="too deep"):
+        project.find_project(root)
+
+
+def test_what_counts_is_the_copy_that_was_accepted(root: Path) -> None:
+    project.grant(found(root))
+    counted = found(root).folder
+    assert not counted.is_relative_to(root)
+    assert (counted / "profiles" / "p.yaml").read_text() == "extends: default\n"
+    (counted / "profiles" / "p.yaml").write_text("extends: coder\n")
+    assert not found(root).is_trusted  # nobody has accepted that
 
 
 def test_too_many_files_are_refused(root: Path) -> None:

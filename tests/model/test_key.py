@@ -69,14 +69,16 @@ def test_a_key_is_what_a_command_prints() -> None:
         (("no-such-program",), "cannot be run"),
         (("sh", "-c", f"echo {KEY}; exit 3"), "ended with 3 and no API key"),
         (("true",), "must hold the API key"),
-        (("printf", "$HOME"), "sk"),
+        (("printf", "$HOME/abcdef"), "sk"),
+        (("printf", "a\0b"), "cannot be run"),
+        (("sh", "-c", "yes"), "more than an API key"),
     ],
 )
 def test_a_command_that_gives_none_is_told_without_what_it_printed(
     command: tuple[str, ...], words: str
 ) -> None:
-    if command == ("printf", "$HOME"):  # no shell reads the words
-        assert read_key(KeySource(command=command)) == "$HOME"
+    if command == ("printf", "$HOME/abcdef"):  # no shell reads the words
+        assert read_key(KeySource(command=command)) == "$HOME/abcdef"
         return
     with pytest.raises(ConfigError, match=words) as caught:
         read_key(KeySource(command=command))
