@@ -59,7 +59,7 @@ def demo(
     print(filled(INTRO.format(where=headless.where_tools_run(backend))) + "\n")
     outcome = run_demo(shot, yes=yes)
     if outcome.status != "done":
-        for line in headless.last_lines(outcome, str(folder.ledger)):
+        for line in headless.last_lines(outcome, shot):
             print(visible(line), file=sys.stderr)
         return outcome.exit_code
     reading = read_ledger(folder.ledger)
@@ -69,9 +69,10 @@ def demo(
     print(f"\n$ agentcli replay {folder.id} --verify")
     code = verify_run(folder, reading)
     lines = (
-        f"\nreport: {folder.workspace / 'report.md'}",
+        "",
+        f"report: {folder.workspace / 'report.md'}",
         "with your own key: export ANTHROPIC_API_KEY=... and then: agentcli chat",
-        *headless.last_lines(outcome, str(folder.ledger))[-1:],
+        *headless.last_lines(outcome, shot)[-1:],
     )
     print(visible("\n".join(lines)))
     return code

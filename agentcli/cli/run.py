@@ -281,7 +281,7 @@ def drive(
         front = headless.Progress(sys.stderr).front
         outcome = run_to_end(replace(shot, front=front).go())
         headless.answer_to(sys.stdout, outcome.answer)
-        for line in headless.last_lines(outcome, str(folder.ledger)):
+        for line in headless.last_lines(outcome, shot):
             headless.Progress(sys.stderr).say(line)
     if not machine:
         kept = keep_answer(plan, outcome, output)

@@ -14,8 +14,13 @@ from agentcli.compose.outcome import Outcome, Tally, outcome_of
 from agentcli.compose.session import Front, Session, make_model, quiet_front
 from agentcli.core.event import Input, Pause, Paused, Recorded
 from agentcli.core.plan import Plan
+from agentcli.core.sandbox import SandboxSpec
+from agentcli.errors import UnavailableError
 from agentcli.ledger.folder import RunFolder, new_run
 from agentcli.loop.port import Model
+from agentcli.sandbox import bubblewrap, docker
+from agentcli.sandbox.endpoint import answers, find_endpoint
+from agentcli.sandbox.health import Health
 
 
 @dataclass
@@ -75,11 +80,31 @@ def new_folder() -> Iterator[RunFolder]:
 def begin(plan: Plan, folder: RunFolder, credentials: Credentials) -> OneShot:
     """Return the work at a new run, whose plan is kept first.
 
-    Raises MissingFileError, InputError for a script that cannot be played; LedgerError.
+    Raises MissingFileError, InputError for a script that cannot be played; LedgerError;
+    UnavailableError where tools have nowhere to run, before a turn is paid for.
     """
+    if plan.policy.offered:
+        refuse_unusable(plan.sandbox)
     model = make_model(plan.model, credentials)
     folder.keep_plan(plan, credentials.known)
     return OneShot(plan, folder, model, credentials.known)
+
+
+def refuse_unusable(spec: SandboxSpec) -> None:
+    """Raise UnavailableError if the backend is surely not there.
+
+    A missing image shows later, since it can be built.
+    """
+    health = Health(True, "")
+    if spec.backend == "docker" and not answers(find_endpoint()):
+        health = docker.check(spec.image)
+    elif spec.backend == "bubblewrap" and shutil.which("bwrap") is None:
+        health = bubblewrap.check("")
+    if not health.ok:
+        hint = health.fix
+        if spec.backend == "docker" and shutil.which("bwrap") is not None:
+            hint += ", or take the weaker one: --sandbox bubblewrap"
+        raise UnavailableError(health.detail, hint=hint)
 
 
 def run_to_end(work: Coroutine[None, None, Outcome]) -> Outcome:

@@ -5,6 +5,7 @@ from typing import TextIO
 
 import msgspec
 
+from agentcli.compose.oneshot import OneShot
 from agentcli.compose.outcome import Outcome, in_one_line
 from agentcli.compose.session import Front
 from agentcli.core.event import (
@@ -107,16 +108,18 @@ def in_brief(text: str) -> str:
     return f"{first.strip()} …" if more else first
 
 
-def last_lines(outcome: Outcome, ledger: str, width: int | None = None) -> list[str]:
+def last_lines(outcome: Outcome, shot: OneShot, width: int | None = None) -> list[str]:
     """Return what every run ends with: why, what it cost, where it is and how it goes on.
 
     width: of the terminal that they are for, None elsewhere.
     """
+    folder, workspace = shot.folder, shot.plan.sandbox.workspace
     lines = [outcome.message, outcome.hint] if outcome.message else []
-    lines += [
-        in_one_line(outcome.status, outcome.tally),
-        last_line(ledger, outcome.run, goes_on=outcome.status == "parked", width=width),
-    ]
+    lines.append(in_one_line(outcome.status, outcome.tally))
+    if workspace == str(folder.workspace.resolve()):  # a copy, which nobody could find
+        lines.append(f"workspace: {workspace}")
+    goes_on = outcome.status == "parked"
+    lines.append(last_line(str(folder.ledger), outcome.run, goes_on=goes_on, width=width))
     return [line for line in lines if line]
 
 
@@ -124,7 +127,7 @@ def last_line(ledger: str, run: str, *, goes_on: bool, width: int | None = None)
     """Return where a run is kept and the command that goes on from it, which nothing cuts."""
     verb = "resume" if goes_on else "replay"
     line = f"ledger: {ledger} · {verb}: agentcli {verb} {run}"
-    return line if width is None or cells(line) <= width else line.replace(" · ", " ·\n", 1)
+    return line if width is None or cells(line) <= width else line.replace(" · ", "\n", 1)
 
 
 def answer_to(out: TextIO, answer: str) -> None:

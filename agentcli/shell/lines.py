@@ -41,7 +41,7 @@ def talk_in_lines(
     """
     talk = Talk(shot, first, said, out, time_s)
     outcome = run_to_end(talk.go())
-    for line in last_lines(outcome, str(shot.folder.ledger)):
+    for line in last_lines(outcome, shot):
         Progress(sys.stderr).say(line)
     return outcome.exit_code
 

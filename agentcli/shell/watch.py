@@ -34,7 +34,7 @@ def run_in_terminal(shot: OneShot) -> Outcome:
     outcome = show_run(shot, out, ask)
     if out is not sys.stdout:
         answer_to(sys.stdout, outcome.answer)
-    for line in last_lines(outcome, str(shot.folder.ledger), terminal.width()):
+    for line in last_lines(outcome, shot, terminal.width()):
         print(visible(line), file=sys.stderr)
     return outcome
 

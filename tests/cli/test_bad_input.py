@@ -110,8 +110,9 @@ def test_a_missing_key_is_said_with_what_works_without_one(program: Program) -> 
 def test_a_missing_backend_names_what_mends_it(program: Program) -> None:
     program.environ = {"DOCKER_HOST": "unix:///nowhere.sock"}
     played = program.play(call("calculator", expression="1"), OK, words=("--sandbox", "docker"))
-    assert played.code == 69
+    assert (played.code, played.document["status"]) == (69, "error")
     assert played.document["hint"]
+    assert not (program.home / "runs").exists() or not list((program.home / "runs").iterdir())
 
 
 def test_a_ledger_held_by_another_process_is_refused(program: Program) -> None:
