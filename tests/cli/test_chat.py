@@ -49,7 +49,7 @@ class Person:
         self.sees("ledger: /")
         self.child.expect(pexpect.EOF)
         # The terminal folds the last line where it will.
-        assert "·resume:agentcliresume" in "".join(self.text().split())
+        assert "resume:agentcliresume" in "".join(self.text().split())
         self.child.close()
         return int(self.child.exitstatus)
 
