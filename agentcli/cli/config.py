@@ -23,25 +23,25 @@ def show(
     agentcli config show
     agentcli config show -p coder --json
     """
-    import json
-
+    from agentcli.cli.document import print_json
     from agentcli.cli.table import print_table
     from agentcli.config.layer import setters
     from agentcli.config.settings import all_keys
 
     layers = layers_of(profile, workspace)
-    rows = [("profile", profile, "flag · --profile")] if profile else []
+    rows: list[tuple[str, Any, str]] = []
+    if profile:
+        rows.append(("profile", profile, "flag · --profile"))
     for key in all_keys():
-        if key == "profile" and profile:
-            continue
         found = next(setters(layers, key), None)
-        if found is not None:
-            rows.append((key, plain(found[1]), f"{found[0].kind} · {found[0].where(key)}"))
+        if found is not None and not (profile and key == "profile"):
+            layer, value = found
+            rows.append((key, value, f"{layer.kind} · {layer.where(key)}"))
     if as_json:
-        about = [dict(zip(("key", "value", "origin"), row, strict=True)) for row in rows]
-        print(json.dumps(about, ensure_ascii=False, indent=2))
+        names = ("key", "value", "origin")
+        print_json([dict(zip(names, row, strict=True)) for row in rows])
         return
-    print_table(("key", "value", "who says so"), [(k, brief(v), o) for k, v, o in rows])
+    print_table(("key", "value", "who says so"), [(k, brief(plain(v)), o) for k, v, o in rows])
 
 
 @app.command("explain")

@@ -15,9 +15,9 @@ def doctor(
     agentcli doctor
     agentcli doctor --json
     """
-    import json
     from dataclasses import asdict
 
+    from agentcli.cli.document import print_json
     from agentcli.compose.doctor import examine
     from agentcli.core.visible import visible
 
@@ -32,5 +32,5 @@ def doctor(
     code = next((finding.exit_code for finding in found if finding.state == "fail"), 0)
     if as_json:
         document = {"exit_code": code, "findings": [asdict(finding) for finding in found]}
-        print(json.dumps(document, ensure_ascii=False, indent=2))
+        print_json(document)
     return code

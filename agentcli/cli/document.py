@@ -11,6 +11,14 @@ ODD = re.compile(f"[{UNSAFE}{SELECTORS}]")
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document. What a terminal must not get is escaped, so no value changes."""
-    text = json.dumps(document, ensure_ascii=False, indent=2)
-    print(ODD.sub(lambda odd: json.dumps(odd[0])[1:-1], text))
+    """Print one JSON document."""
+    print(json_text(document, indent=2))
+
+
+def json_text(document: Any, indent: int | None = None) -> str:
+    """Return a JSON document. What a terminal must not get is escaped, so no value changes.
+
+    A decimal is text, so that it stays exact.
+    """
+    text = json.dumps(document, ensure_ascii=False, indent=indent, default=str)
+    return ODD.sub(lambda odd: json.dumps(odd[0])[1:-1], text)

@@ -52,8 +52,7 @@ def show(
     agentcli profile show
     agentcli profile show coder --json
     """
-    import json
-
+    from agentcli.cli.document import print_json
     from agentcli.compose.plan import Overrides, make_plan
     from agentcli.config.settings import load_config
     from agentcli.core.step import Agent
@@ -69,7 +68,7 @@ def show(
     except UnavailableError:  # where nothing can run, it can be shown all the same
         plan = make_plan(config, who, Agent("react"), here, Overrides(backend="docker"))
     if as_json:
-        print(json.dumps(document(who, plan), ensure_ascii=False, indent=2))
+        print_json(document(who, plan))
         return
     for line in lines(who, plan):
         print(visible(line))

@@ -1,6 +1,5 @@
 """`agentcli run` and `agentcli resume`: one task, from its start or from where it stopped."""
 
-import json
 import os
 import sys
 import tempfile
@@ -143,7 +142,9 @@ def documented(work: Callable[[], int], as_json: bool, stream_json: bool) -> int
             "message": str(told),
             "hint": told.hint,
         }
-        print(json.dumps(document, ensure_ascii=False), file=out, flush=True)
+        from agentcli.cli.document import json_text
+
+        print(json_text(document), file=out, flush=True)
         return told.exit_code
 
 
@@ -250,6 +251,7 @@ def drive(
     """Run in the way that the streams and options ask for, and return the exit code."""
     from dataclasses import replace
 
+    from agentcli.cli.document import json_text
     from agentcli.compose.oneshot import run_to_end
     from agentcli.shell import headless
 
@@ -269,7 +271,7 @@ def drive(
         outcome = keep_answer(plan, outcome, output)
         document = outcome.document(str(folder.ledger), structured=structured)
         indent = None if stream_json else 2
-        out.write(json.dumps(document, ensure_ascii=False, indent=indent) + "\n")
+        out.write(json_text(document, indent) + "\n")
         out.flush()
     elif sys.stderr.isatty() and sys.stdin.isatty():
         from agentcli.shell.watch import run_in_terminal
