@@ -124,8 +124,6 @@ def play_with_keys(watching: Watching, stdin: int, region: LiveRegion) -> None:
     with Keys(stdin, region.out, marks_paste=False, columns=terminal.width) as keys:
         while not player.is_over:
             player.draw(status=True)
-            if player.at == len(player.records) and not watching.was_live:
-                player.paused = True  # a short run would be over before a key is pressed
             try:
                 key = read_key(keys, POLL_S if player.is_held else FRAME_S)
             except EOFError:  # the terminal is gone
@@ -133,6 +131,8 @@ def play_with_keys(watching: Watching, stdin: int, region: LiveRegion) -> None:
             now = watching.clock()
             player.pass_time(now - before)
             before = now
+            if player.at == len(player.records) and not watching.was_live:
+                player.paused = True  # a short run would be over before a key is pressed
             if key:
                 player.press(key)
                 if not region.is_live:  # a line that cannot change is written where it matters

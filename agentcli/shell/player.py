@@ -236,10 +236,10 @@ class Player:
         kind = f": {kind_of(self.records[self.at - 1])}" if self.paused and self.at else ""
         parts = [
             f"record {self.at} of {len(self.records)}{so_far}{kind}",
-            f"{clock(now - first)} of {clock(max(now, last) - first)}",
-            f"{self.speed:g}x",
             state,
             KEYS,
+            f"{clock(now - first)} of {clock(max(now, last) - first)}",
+            f"{self.speed:g}x",
         ]
         return " · ".join(parts)
 
