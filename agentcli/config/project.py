@@ -62,7 +62,7 @@ class Project:
         What counts is read there and nowhere else: no tool can reach it, so nothing can change
         between the look at the project and its use.
         """
-        return asset.state_home() / "trust" / f"{self.root.name}-{self.digest}"
+        return asset.state_home() / "trust" / f"{self.root.name[:40]}-{self.digest}"
 
     @property
     def folder(self) -> Path:
