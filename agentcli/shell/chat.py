@@ -16,11 +16,13 @@ from agentcli.compose.session import Front, Session
 from agentcli.config.limit import MOST_USD
 from agentcli.core.event import (
     BudgetRaised,
+    Failed,
     Grown,
     Input,
     Interrupted,
     Paused,
     Recorded,
+    Replied,
     Settled,
     UserSaid,
 )
@@ -68,6 +70,7 @@ class Chat:
     turn: StepId = ""  # the one that is under way
     interrupted_at: float = 0.0
     leaving: bool = False
+    hint: str = ""  # what to do about the last failure, of which trying again may be the end
 
     async def hold(self) -> int:
         color = terminal.is_color(sys.stdout)
@@ -138,8 +141,16 @@ class Chat:
             await asyncio.sleep(FRAME_S)
 
     def publish(self, rec: Recorded) -> None:
+        is_end_of_turn = isinstance(rec.event, Settled) and rec.event.step == self.turn
         self.note(rec)
         self.transcript.publish(rec)
+        match rec.event:
+            case Failed(failure="transient", message=message):
+                self.hint = message.partition("\n")[2]
+            case Failed() | Replied():  # the first says it itself
+                self.hint = ""
+        if is_end_of_turn and self.hint:
+            self.say(self.hint)
 
     def note(self, rec: Recorded) -> None:
         self.tally.publish(rec)

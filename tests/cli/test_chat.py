@@ -168,6 +168,19 @@ def test_a_failing_model_is_an_answer_and_not_the_end(program: Program) -> None:
         assert person.leaves() == 0
 
 
+def test_what_to_do_about_a_failure_is_said_once_it_is_the_last(program: Program) -> None:
+    (program.folder / "p.yaml").write_text("extends: default\ntries: 2\n")
+    fault = {"kind": "transient", "message": "No network.\nLook at the plug.", "times": 9}
+    model = program.script({"fault": fault})
+    words = ("chat", "-p", "./p.yaml", "--model", model, "--sandbox", SANDBOX)
+    with talking(program, *words) as person:
+        person.sees("/help says more")
+        person.types("Hi\r")
+        shown = person.sees(r"Look at the plug\.")
+        assert (shown.count("No network."), shown.count("Look at the plug.")) == (2, 1)
+        assert person.leaves() == 0
+
+
 def test_a_terminated_chat_is_kept_whole(program: Program) -> None:
     model = program.script({"text": "Hello."}, {"text": "Back."})
     with talking(program, "chat", "--model", model, "--sandbox", SANDBOX) as person:
