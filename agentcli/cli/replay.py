@@ -77,7 +77,7 @@ def verify_run(folder: "RunFolder", reading: "Reading") -> int:
     given = folder.given()
     if given.missing and b"[REDACTED:" in encode(given.plan.policy):
         raise InputError(f"{folder.id}: its policy holds secrets that are not here to decide by")
-    difference = verify(rules_of(given.plan), reading.records)
+    difference = verify(rules_of(given), reading.records)
     if reading.torn_bytes:
         print(f"the last line is torn: {reading.torn_bytes} bytes that were never acknowledged")
     if difference is None:

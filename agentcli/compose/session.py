@@ -30,7 +30,7 @@ from agentcli.core.step import Pattern
 from agentcli.core.view import View
 from agentcli.errors import AgentcliError, LedgerDamagedError, UnavailableError
 from agentcli.ledger.file import FileJournal
-from agentcli.ledger.folder import RunFolder
+from agentcli.ledger.folder import Given, RunFolder
 from agentcli.ledger.read import read_ledger
 from agentcli.ledger.vault import Outputs, Vault
 from agentcli.loop.ask import Asker
@@ -54,8 +54,8 @@ def patterns() -> dict[str, Pattern]:
     return {name: importlib.import_module(f"agentcli.pattern.{name}").advance for name in names}
 
 
-def rules_of(plan: Plan) -> Rules:
-    return Rules(patterns(), plan.policy)
+def rules_of(given: Given) -> Rules:
+    return Rules(patterns(), given.plan.policy, given.policy)
 
 
 @dataclass
@@ -196,15 +196,18 @@ class Session:
     async def __aenter__(self) -> "Session":
         vault = Vault(self.folder.private, self.known)
         self.journal = FileJournal(self.folder.ledger, vault, now_us)
-        self.rules = rules_of(self.plan)
         self.records = self.journal.records
         self.journal.records = []  # read once, when the run is taken up
         try:
+            self.rules = self.make_rules()
             self.state = fold_all(self.records)
         except (AssertionError, LookupError) as error:
             self.journal.close()
             message = f"{self.folder.ledger}: its records do not follow from each other: {error}"
             raise LedgerDamagedError(message) from error
+        except AgentcliError:
+            self.journal.close()
+            raise
         self.sandbox = LazySandbox(self.plan, self.folder)
         self.approver = self.make_approver()
         self.acts = self.make_acts(vault)
@@ -216,6 +219,11 @@ class Session:
         await self.sandbox.close()
         await self.model.close()
         self.journal.close()
+
+    def make_rules(self) -> Rules:
+        if self.records:
+            return rules_of(self.folder.given())
+        return Rules(patterns(), self.plan.policy)
 
     @property
     def attended(self) -> bool:
@@ -259,7 +267,10 @@ class Session:
             return found
 
         digest = self.rules.digest
-        return Acts(asker, toolbox, self.approver, checker, restored, self.folder.id, digest)
+        version = self.state.version
+        return Acts(
+            asker, toolbox, self.approver, checker, restored, self.folder.id, digest, version
+        )
 
     async def run(self, *first: Input) -> RunState:
         """Go on with these facts until the run is parked or has ended.

@@ -1,6 +1,6 @@
 """What the rules know of a tool, and what is found out about one call before it is judged."""
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from agentcli.core.record import Record
 
@@ -35,6 +35,13 @@ class ToolRule(Record, frozen=True):
     label: Label = Label()
 
 
+class Undo(Record, frozen=True):
+    """The call that undoes another one, with all of its arguments."""
+
+    tool: str
+    args: dict[str, Any] = {}
+
+
 class Facts(Record, frozen=True):
     """What was found out about one call. Observed once, stored, never looked up again.
 
@@ -42,6 +49,9 @@ class Facts(Record, frozen=True):
     snapshot: handle of the workspace's state before the call, "" where none was needed.
     preview: what the call would change, as a person is to see it, clipped.
     notes: of the sandbox, for people.
+    files: what the files that the call names hold: path to content's hash, "" for none.
+    undo: how the call would be undone, in words, "" if it cannot be.
+    image: what the sandbox really runs on.
     """
 
     tool: str = ""
@@ -52,6 +62,9 @@ class Facts(Record, frozen=True):
     snapshot: str = ""
     preview: str = ""
     notes: tuple[str, ...] = ()
+    files: dict[str, str] = {}
+    undo: str = ""
+    image: str = ""
 
 
 def tier_of(rule: ToolRule, facts: Facts) -> RiskTier:

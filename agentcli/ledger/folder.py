@@ -10,7 +10,7 @@ import msgspec
 
 from agentcli.core.event import Event, Recorded, RunStarted
 from agentcli.core.plan import Plan
-from agentcli.core.record import encode
+from agentcli.core.record import encode, hash_as_stored
 from agentcli.core.redact import map_strings, restore
 from agentcli.errors import InputError, LedgerDamagedError, LedgerError, MissingFileError
 from agentcli.ledger.line import decode_line, refuse_newer
@@ -90,13 +90,15 @@ class RunFolder:
             plain = msgspec.json.decode(path.read_bytes())
             plain = map_strings(plain, lambda text: restore(text, find))
             plan = msgspec.convert(plain, Plan)
+            policy = hash_as_stored(plan.policy, plain["policy"])
         except OSError as error:
             raise MissingFileError(f"{path}: {error.strerror}") from error
         except (msgspec.MsgspecError, RecursionError) as error:
             raise LedgerDamagedError(f"{path}: {error}") from error
-        if not missing and plan.digest() != self.started().plan:
+        # Of what is stored, not of what this program makes of it: it may know more fields.
+        if not missing and hash_as_stored(plan, plain)[:32] != self.started().plan:
             raise LedgerDamagedError(f"{path}: it is not what the run began with")
-        return Given(plan, len(missing))
+        return Given(plan, policy, len(missing))
 
     def started(self) -> RunStarted:
         """Return what the run began with. Raises as `first` does."""
@@ -134,13 +136,16 @@ class RunFolder:
 
 @dataclass(frozen=True)
 class Given:
-    """missing: how many secrets of the plan are not here; marks stand in their place.
+    """policy: its digest, as it was stored.
+
+    missing: how many secrets of the plan are not here; marks stand in their place.
 
     With none missing the plan is known to be what the run began with. Else only its policy is:
     `verify` computes the hash that each judgement holds of it.
     """
 
     plan: Plan
+    policy: str
     missing: int = 0
 
 

@@ -31,7 +31,8 @@ class Acts:
     """A Performer put together of the parts of one run.
 
     restore: gives back what redaction took out of a stored event.
-    run, policy: the run's id and the digest of its rules: what judgements are bound to.
+    run, policy, version: the run's id, the digest of its rules and its ledger's version: what
+        judgements are bound to.
     """
 
     asker: Asker
@@ -41,6 +42,7 @@ class Acts:
     restore: Callable[[Started], Started]
     run: str
     policy: str
+    version: int
     clock: Callable[[], int] = now_us
 
     async def __call__(self, start: Started, show: Show) -> Outcome:
@@ -68,4 +70,4 @@ class Acts:
         if not isinstance(start.act, RunTool):
             return ""
         key = idempotency_key(self.run, start.id[0], start.act.call)
-        return bound_hash(key, start.act.facts, self.policy)
+        return bound_hash(key, start.act.facts, self.policy, self.version)
