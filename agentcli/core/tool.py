@@ -24,6 +24,7 @@ class ToolRule(Record, frozen=True):
     digest: of its manifest and script: another version of a tool is another tool.
     reversible_when: unless all of these hold for a call, it counts as irreversible.
     idempotent: may run again under the same key without a second effect.
+    probe: can be asked whether a call under a key had its effect.
     """
 
     digest: str = ""
@@ -33,10 +34,21 @@ class ToolRule(Record, frozen=True):
     egress: bool = True
     idempotent: bool = False
     label: Label = Label()
+    probe: bool = False
+
+
+RESTORE_RULE = ToolRule(tier="reversible", egress=False, idempotent=True)
+
+
+# What undoes a call by putting files back. No manifest can have this name.
+RESTORE = "workspace.restore"
 
 
 class Undo(Record, frozen=True):
-    """The call that undoes another one, with all of its arguments."""
+    """The call that undoes another one.
+
+    Before that one has ended, an argument may still be `{result.NAME}`: a value of its result.
+    """
 
     tool: str
     args: dict[str, Any] = {}
@@ -50,7 +62,7 @@ class Facts(Record, frozen=True):
     preview: what the call would change, as a person is to see it, clipped.
     notes: of the sandbox, for people.
     files: what the files that the call names hold: path to content's hash, "" for none.
-    undo: how the call would be undone, in words, "" if it cannot be.
+    undo: how the call would be undone, None if it cannot be.
     image: what the sandbox really runs on.
     """
 
@@ -63,7 +75,7 @@ class Facts(Record, frozen=True):
     preview: str = ""
     notes: tuple[str, ...] = ()
     files: dict[str, str] = {}
-    undo: str = ""
+    undo: Undo | None = None
     image: str = ""
 
 

@@ -11,6 +11,7 @@ from agentcli.core.step import (
     AskPerson,
     Check,
     Prepare,
+    Probe,
     RunTool,
     Wait,
     bound_hash,
@@ -56,6 +57,8 @@ class Acts:
             case RunTool() as run:
                 assert judged == start.bound, f"{start.id}: not the call that was judged"
                 return await self.toolbox.run(start, run, show)
+            case Probe() as probe:
+                return await self.toolbox.probe(start, probe)
             case AskPerson() as question:
                 self.approver.ask(start, question)
                 return Asked(start.id)

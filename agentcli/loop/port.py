@@ -9,6 +9,7 @@ from agentcli.core.event import (
     Input,
     Outcome,
     Prepared,
+    Probed,
     Recorded,
     Signal,
     Started,
@@ -16,7 +17,7 @@ from agentcli.core.event import (
 )
 from agentcli.core.message import Delta, Reply, Request
 from agentcli.core.sandbox import Job, JobEnd, SandboxFacts
-from agentcli.core.step import AskPerson, Prepare, RunTool
+from agentcli.core.step import AskPerson, Prepare, Probe, RunTool
 
 Show = Callable[[Signal], None]
 
@@ -69,6 +70,9 @@ class Toolbox(Protocol):
 
     async def run(self, start: Started, run: RunTool, show: Show) -> ToolEnded | Failed:
         """Run exactly what was judged. `Failed` means that it surely did not happen."""
+
+    async def probe(self, start: Started, probe: Probe) -> Probed:
+        """Ask the tool itself what became of a call. Nothing is changed."""
 
 
 class Approver(Protocol):

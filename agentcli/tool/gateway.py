@@ -2,22 +2,26 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from agentcli.core.event import Failed, OutputChunk, Prepared, Started, ToolEnded
+from agentcli.core.event import Failed, OutputChunk, Prepared, Probed, Started, ToolEnded
 from agentcli.core.sandbox import MOUNTS, Job, JobEnd, SandboxSpec
-from agentcli.core.step import Args, Call, Prepare, RunTool
-from agentcli.core.tool import Facts
+from agentcli.core.step import Args, Call, Prepare, Probe, RunTool
+from agentcli.core.tool import RESTORE, Facts, Undo
 from agentcli.core.visible import visible
-from agentcli.errors import UnavailableError
+from agentcli.errors import InputError, UnavailableError
 from agentcli.loop.port import Sandbox, Show
+from agentcli.tool.compensate import missing, undo_of, with_result
 from agentcli.tool.history import SESSION_ENDED, SessionPast
 from agentcli.tool.manifest import LoadedTool, Restore, RunCommand, RunSession, command_of
-from agentcli.tool.snapshot import Snapshots
+from agentcli.tool.restore import Change, put_back, restoring
+from agentcli.tool.snapshot import Snapshots, TooBigError
 
 Ending = Literal["done", "not_done", "unknown"]
 # Beside a result, so that what the model was told before stays as it is.
@@ -57,6 +61,11 @@ class Gateway:
 
     async def prepare(self, start: Started, prepare: Prepare) -> Prepared | Failed:
         call = prepare.call
+        if is_restore(call):
+            return Prepared(start.id, call, Facts(sandbox=self.spec.digest(), restorable=True))
+        if call.origin == "undo" and (lost := missing(call.args)):
+            text = f"It cannot be undone by itself: what {', '.join(lost)} was is not known."
+            return Failed(start.id, "invalid", text)
         tool = self.tools.get(call.tool)
         if tool is None:
             return Prepared(start.id, call, Facts())  # the judgement says that there is none
@@ -79,12 +88,14 @@ class Gateway:
             sandboxed=sandbox.facts.isolated,
             offline=sandbox.facts.offline,
             notes=sandbox.facts.notes,
+            undo=undo_of(tool.manifest, call.args),
         )
         if isinstance(tool.manifest.compensate, Restore):
             snapshot = await asyncio.to_thread(self.snapshots.take)
             # What a call changes in a mount is in no snapshot.
             kept = bool(snapshot) and not any(mount.writable for mount in self.spec.mounts)
-            facts = replace(facts, snapshot=snapshot, restorable=kept)
+            undo = facts.undo if kept else None
+            facts = replace(facts, snapshot=snapshot, restorable=kept, undo=undo)
         if tool.manifest.preview and tool.manifest.tier == "reversible" and facts.sandboxed:
             facts = replace(facts, preview=await self.preview(sandbox, tool, call))
         return facts
@@ -99,6 +110,8 @@ class Gateway:
         return clipped(self.clean(visible(text)), PREVIEW_CHARS, "")
 
     async def run(self, start: Started, run: RunTool, show: Show) -> ToolEnded | Failed:
+        if is_restore(run.call):
+            return await asyncio.to_thread(self.restore, start, run.call.args)
         tool = self.tools.get(run.call.tool)
         if tool is None or not self.is_what_was_judged(run.facts, tool):
             text = "Not run: the tool or the sandbox has changed since the call was judged."
@@ -106,6 +119,8 @@ class Gateway:
         job = self.job(tool, run.call.args, AGENTCLI_IDEMPOTENCY_KEY=start.key)
         try:
             sandbox = await self.open_sandbox()
+            # Anew: a person may have taken long to say yes, and changed files meanwhile.
+            before = await asyncio.to_thread(self.snapshots.take) if run.facts.snapshot else ""
             if self.sandbox is not None and sandbox is not self.sandbox:
                 self.past = self.past.lost()
             self.sandbox = sandbox
@@ -114,7 +129,65 @@ class Gateway:
             )
         except UnavailableError as error:
             return Failed(start.id, "unavailable", with_hint(error))
-        return self.ended(start, run, tool, end)
+        except OSError as error:
+            text = f"The state before the call cannot be kept: {error.strerror}"
+            return Failed(start.id, "unavailable", text)
+        return await self.with_undo(self.ended(start, run, tool, end), run, end, before)
+
+    async def with_undo(
+        self, ended: ToolEnded, run: RunTool, end: JobEnd, before: str
+    ) -> ToolEnded:
+        """Return the end of a call with what undoes it, if it has done anything."""
+        undo, after = run.facts.undo, ""
+        if before:
+            with suppress(OSError):
+                after = await asyncio.to_thread(self.snapshots.take)
+        if undo is None:
+            return replace(ended, after=after)
+        if undo.tool == RESTORE:
+            changed = bool(before and after) and before != after
+            undo = Undo(RESTORE, {"before": before, "after": after}) if changed else None
+        else:
+            succeeded = ended.ending == "done" and not ended.error
+            undo = with_result(undo, data_of(self.tools[run.call.tool], end)) if succeeded else None
+        return replace(ended, after=after, undo=undo)
+
+    def restore(self, start: Started, args: Args) -> ToolEnded:
+        """Put files back as they were before a call, and say which."""
+        before, after = str(args["before"]), str(args["after"])
+        try:
+            was = self.snapshots.take()
+            now = self.snapshots.contents(was)
+            left_by = self.snapshots.contents(after) if after else now
+            force = bool(args.get("force"))
+            found = restoring(now, self.snapshots.contents(before), left_by, force=force)
+            failed = put_back(self.snapshots, found.changes)
+            is_now = self.snapshots.take()
+        except (InputError, TooBigError, OSError) as error:
+            text = f"Nothing was put back: {error}"
+            return ToolEnded(start.id, "done", visible(text), error=True)
+        done = [change for change in found.changes if change.path not in failed]
+        text = told_of_restore(done, found.left, failed)
+        undo = Undo(RESTORE, {"before": was, "after": is_now}) if done else None
+        bad = bool(found.left or failed)
+        return ToolEnded(start.id, "done", visible(text), error=bad, after=is_now, undo=undo)
+
+    async def probe(self, start: Started, probe: Probe) -> Probed:
+        tool = self.tools.get(probe.call.tool)
+        if tool is None or not self.is_what_was_judged(probe.facts, tool):
+            return Probed(start.id, "unknown")
+        env = {"AGENTCLI_PROBE": "1", "AGENTCLI_IDEMPOTENCY_KEY": probe.key}
+        job = replace(self.job(tool, probe.call.args, **env), timeout_ms=PREVIEW_MS)
+        try:
+            end = await (await self.open_sandbox()).run(job, ignore)
+        except UnavailableError:
+            return Probed(start.id, "unknown")
+        answer = answer_of(end) if end.ending == "exit" else {}
+        happened: Literal["yes", "no", "unknown"] = "unknown"
+        if isinstance(answer.get("happened"), bool):
+            happened = "yes" if answer["happened"] else "no"
+        text = answer["text"] if isinstance(answer.get("text"), str) else ""
+        return Probed(start.id, happened, self.clean(visible(text)))
 
     def job(self, tool: LoadedTool, args: Args, **env: str) -> Job:
         """Return the job of a call, with what its environment tells."""
@@ -193,19 +266,49 @@ def result_of(tool: LoadedTool, end: JobEnd) -> tuple[str, bool]:
     return f"{decoded(end.output).rstrip()}\n[{note}]".lstrip(), True
 
 
-def script_result(name: str, end: JobEnd) -> tuple[str, bool]:
-    """Return the text of a script's one JSON object; anything else is a fault of the tool."""
+def answer_of(end: JobEnd) -> dict[str, Any]:
+    """Return the one JSON object that a job wrote to stdout, an empty one if it wrote none."""
     try:
         answer = json.loads(end.stdout)
     except (ValueError, RecursionError):
-        answer = None
-    if isinstance(answer, dict):
-        if isinstance(answer.get("text"), str):
-            return answer["text"] or "(no output)", False
-        if isinstance(answer.get("error"), str):
-            return answer["error"], True
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def data_of(tool: LoadedTool, end: JobEnd) -> dict[str, Any]:
+    """Return the values of a result by name, for what undoes the call."""
+    answer = answer_of(end)
+    data = answer.get("data") if tool.script else answer
+    return data if isinstance(data, dict) else {}
+
+
+def script_result(name: str, end: JobEnd) -> tuple[str, bool]:
+    """Return the text of a script's one JSON object; anything else is a fault of the tool."""
+    answer = answer_of(end)
+    if isinstance(answer.get("text"), str):
+        return answer["text"] or "(no output)", False
+    if isinstance(answer.get("error"), str):
+        return answer["error"], True
     said = decoded(end.output).strip()
     return f"The tool {name} is broken: it ended with {end.exit} and no result.\n{said}", True
+
+
+def told_of_restore(done: list[Change], left: list[bytes], failed: list[bytes]) -> str:
+    """Return what became of each path, in lines."""
+    removed = [change.path for change in done if change.then is None]
+    put_back = [change.path for change in done if change.then is not None]
+    told = (
+        ("put back", put_back),
+        ("removed", removed),
+        ("left alone, since it was changed after the call", left),
+        ("could not be changed", failed),
+    )
+    lines = [f"{words}: {', '.join(map(os.fsdecode, paths))}" for words, paths in told if paths]
+    return "\n".join(lines) or "it was so already"
+
+
+def is_restore(call: Call) -> bool:
+    return call.origin == "undo" and call.tool == RESTORE
 
 
 def clipped(text: str, limit: int, where: str) -> str:

@@ -54,6 +54,23 @@ class Restore(Document):
     restore: Literal["workspace"] | Annotated[tuple[str, ...], Field(min_length=1)]
 
 
+class CallOf(Document):
+    """A call of another tool. An argument that is just `{args.NAME}` is that of this call.
+
+    `{result.NAME}` is a value of its result: of the object `data` in a script's answer, or of the
+    JSON object that a command printed.
+    """
+
+    tool: Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,63}$")]
+    args: dict[str, Any] = {}
+
+
+class Compensation(Document):
+    """What undoes a call: another call."""
+
+    call: CallOf
+
+
 class Manifest(Document):
     """What people write about a tool, in `tools/<name>.yaml`.
 
@@ -61,7 +78,10 @@ class Manifest(Document):
     sinks: the arguments through which something can be changed or sent; None means all.
     timeout_argument: the integer argument that says, in seconds, how long a call may take, up to
         `max_timeout_s`; without it the limit is `timeout_s`.
+    compensate: what undoes a call; it must be a call of another tool, or of files put back.
     preview: the script can show what it would do, as a diff, when AGENTCLI_PREVIEW is 1.
+    probe: the script can tell whether a call had its effect: when AGENTCLI_PROBE is 1 it answers
+        {"happened": true or false} of the call under AGENTCLI_IDEMPOTENCY_KEY, null if unknown.
     parameters: JSON Schema, draft 2020-12; no other arguments are taken unless it says so.
     """
 
@@ -77,8 +97,9 @@ class Manifest(Document):
     timeout_s: Seconds = 120
     timeout_argument: str | None = None
     max_timeout_s: Seconds | None = None
-    compensate: Literal["none"] | Restore = "none"
+    compensate: Literal["none"] | Restore | Compensation = "none"
     preview: bool = False
+    probe: bool = False
     parameters: dict[str, Any]  # a border: JSON Schema is open
     examples: tuple[dict[str, Any], ...] = ()
     run: RunScript | RunCommand | RunSession
@@ -127,6 +148,7 @@ class LoadedTool:
             egress=manifest.egress,
             idempotent=manifest.idempotent,
             label=Label(integrity=labels.integrity, confidentiality=labels.confidentiality),
+            probe=manifest.probe,
         )
 
 
@@ -152,6 +174,11 @@ def load_tools(folders: Sequence[Path]) -> dict[str, LoadedTool]:
                 tools[name] = tool
             except AgentcliError as error:
                 wrong += str(error).splitlines()
+    for tool in tools.values():
+        match tool.manifest.compensate:
+            case Compensation(call=CallOf(tool=name)) if name not in tools:
+                near = did_you_mean(name, tools)
+                wrong.append(f"{tool.path}: compensate.call: there is no tool `{name}`{near}")
     if wrong:
         raise ConfigError(joined(wrong))
     return dict(sorted(tools.items()))
@@ -184,6 +211,7 @@ def command_of(run: RunCommand, args: Mapping[str, object]) -> tuple[str, ...]:
     )
 
 
+PLACE = re.compile(r"\{(?P<of>args|result)\.(?P<name>[A-Za-z0-9_-]{1,64})\}")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_.-]{1,64})\}")
 
 
@@ -206,6 +234,8 @@ def _faults(path: Path, manifest: Manifest, arguments: Arguments) -> Iterator[tu
     if isinstance(manifest.compensate, Restore) and manifest.compensate.restore != "workspace":
         for i, name in enumerate(manifest.compensate.restore):
             yield from _needs(manifest, ("compensate", "restore", i), name, "string")
+    if isinstance(manifest.compensate, Compensation):
+        yield from _wrong_call(manifest, manifest.compensate.call)
     if manifest.timeout_argument is not None:
         yield from _needs(manifest, ("timeout_argument",), manifest.timeout_argument, "integer")
         if (manifest.max_timeout_s or 0) < manifest.timeout_s:
@@ -214,6 +244,8 @@ def _faults(path: Path, manifest: Manifest, arguments: Arguments) -> Iterator[tu
         yield ("max_timeout_s",), "goes with timeout_argument, which is not given"
     if manifest.preview and not isinstance(manifest.run, RunScript):
         yield ("preview",), "only a script can show what it would do"
+    if manifest.probe and not isinstance(manifest.run, RunScript):
+        yield ("probe",), "only a script can tell what became of a call"
     match manifest.run:
         case RunSession(code=name):
             yield from _needs(manifest, ("run", "code"), name, "string", always=True)
@@ -226,6 +258,19 @@ def _faults(path: Path, manifest: Manifest, arguments: Arguments) -> Iterator[tu
     for i, example in enumerate(manifest.examples):
         for problem in arguments.problems(example):
             yield ("examples", i), problem
+
+
+def _wrong_call(manifest: Manifest, call: CallOf) -> Iterator[tuple[Place, str]]:
+    """Yield what is wrong with the call that is to undo another one."""
+    at: Place = ("compensate", "call")
+    if call.tool == manifest.name:
+        yield (*at, "tool"), "a tool cannot undo itself"
+    for name, value in call.args.items():
+        if isinstance(value, str) and (found := PLACE.fullmatch(value)):
+            if found["of"] == "args":
+                yield from _needs(manifest, (*at, "args", name), found["name"], always=True)
+        elif isinstance(value, str) and ("{args." in value or "{result." in value):
+            yield (*at, "args", name), "a placeholder must be the whole value"
 
 
 def _needs(

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from agentcli.core.sandbox import hidden_names
+from agentcli.errors import InputError
 
 FILES_AT_MOST = 20_000
 BYTES_AT_MOST = 256 * 1024 * 1024
@@ -102,7 +103,8 @@ class Snapshots:
                 raise TooBigError(path)
             content = self.content(path, info, now, fresh)
             if content is not None:
-                kept.append(Kept.of(path, stat.S_IMODE(info.st_mode), content))
+                # Mode 0 is that of a link.
+                kept.append(Kept.of(path, stat.S_IMODE(info.st_mode) or stat.S_IRUSR, content))
         return kept
 
     def entries(self, folder: str) -> list[tuple[str, os.stat_result]]:
@@ -161,13 +163,36 @@ class Snapshots:
     def path_of(self, digest: str) -> Path:
         return self.store / digest[:2] / digest
 
+    def contents(self, handle: str) -> dict[bytes, Kept]:
+        """Return what a snapshot holds, by path. Raises InputError if it is gone or not whole."""
+        try:
+            return {k.path: k for k in msgspec.json.decode(self.data(handle), type=list[Kept])}
+        except msgspec.MsgspecError as error:
+            raise InputError(f"{self.path_of(handle)}: not a snapshot: {error}") from error
+
+    def data(self, digest: str) -> bytes:
+        """Return kept bytes. Raises InputError if they are gone or changed."""
+        path = self.path_of(digest)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"{path}: what was kept is gone: {error.strerror}") from error
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise InputError(f"{path}: what was kept is not what it was")
+        return data
+
+    def now(self) -> dict[bytes, Kept]:
+        """Return what the workspace holds now, by path. Raises TooBigError."""
+        return {k.path: k for k in self.walk([])}
+
     def changes(self, handle: str) -> list[str]:
         """Return the paths in which the workspace differs from a snapshot, sorted."""
-        data = self.path_of(handle).read_bytes()
-        before = {k.path: k for k in msgspec.json.decode(data, type=list[Kept])}
-        after = {k.path: k for k in self.walk([])}
-        paths = before.keys() | after.keys()
-        return sorted(os.fsdecode(path) for path in paths if before.get(path) != after.get(path))
+        return [os.fsdecode(path) for path in differing(self.contents(handle), self.now())]
+
+
+def differing(one: dict[bytes, Kept], other: dict[bytes, Kept]) -> list[bytes]:
+    """Return the paths in which two states differ, sorted."""
+    return sorted(path for path in one.keys() | other.keys() if one.get(path) != other.get(path))
 
 
 def identity(info: os.stat_result) -> tuple[int, int]:
