@@ -19,6 +19,7 @@ from agentcli.cli import (
     start,
     tools,
     trust,
+    undo,
 )
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app.command("chat")(chat.chat)
 app.command("run")(run.run)
 app.command("resume")(run.resume)
 app.command("replay")(replay.replay)
+app.command("undo")(undo.undo)
 app.command("init")(init.init)
 app.command("doctor")(doctor.doctor)
 app.add_typer(runs.app, name="runs")

@@ -16,11 +16,13 @@ from agentcli.core.event import (
     Replied,
     RunStarted,
     Settled,
+    Started,
     ToolEnded,
 )
 from agentcli.core.message import Usage, text_of
 from agentcli.core.policy import Deny
 from agentcli.core.state import RunState
+from agentcli.core.step import Prepare, Status
 from agentcli.core.view import Read
 
 # What kept an ask or a call from being done, and the exit code that says so.
@@ -77,6 +79,7 @@ class Tally:
     limit_uusd: int | None = None
     parked: Parked | None = None
     wrong: dict[str, int] = field(default_factory=dict)  # check step -> seq of what it found
+    undos: dict[str, Status | None] = field(default_factory=dict)  # step -> how it settled
 
     def publish(self, rec: Recorded) -> None:
         match rec.event:
@@ -93,12 +96,21 @@ class Tally:
                 self.unpriced = True
             case ToolEnded():
                 self.calls += 1
+            case Started(id=(step, _), act=Prepare(call=call)) if call.origin == "undo":
+                self.undos[step] = None
+            case Settled(step=step, status=status) if step in self.undos:
+                self.undos[step] = status
             case Settled(step=step, status=status, at=at) if "/check." in step:
                 self.wrong.pop(step, None)
                 if status != "done":
                     self.wrong[step] = at
             case Parked() as parked:
                 self.parked = parked
+
+    @property
+    def not_undone(self) -> int:
+        """How many calls were to be undone and could not be."""
+        return sum(status not in (None, "done") for status in self.undos.values())
 
     @property
     def money(self) -> dict[str, str | None]:
@@ -187,7 +199,15 @@ def outcome_of(state: RunState, tally: Tally, read: Read) -> Outcome:
         answer = answer_in(last)
         message = "" if status == "done" else why_failed(tally, last, read)
         code = 0 if status == "done" else exit_when_failed(last)
-        return Outcome(state.run, status, code, message, "", answer, tally)
+        hint = ""
+        if status != "done" and tally.undos:
+            undone = len(tally.undos) - tally.not_undone
+            message = (
+                f"{message}\nWhat it had done is undone: {undone} of {len(tally.undos)} calls."
+            )
+            if tally.not_undone:
+                code, hint = 70, f"What is left: agentcli runs dead list {state.run}"
+        return Outcome(state.run, status, code, message, hint, answer, tally)
     parked = tally.parked
     assert parked is not None
     if parked.why == "failed":

@@ -319,9 +319,9 @@ class Session:
             plan.title,
         )
 
-    def go_on(self) -> RunResumed:
-        """Return the first fact of a resumed run."""
-        return RunResumed(self.journal.epoch, self.attended, __version__)
+    def go_on(self, *, stops: bool = False) -> RunResumed:
+        """Return the first fact of a resumed run. stops: that is only to end."""
+        return RunResumed(self.journal.epoch, self.attended, __version__, stops)
 
 
 def cause_of(group: BaseExceptionGroup[BaseException]) -> BaseException:

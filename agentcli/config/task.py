@@ -58,6 +58,7 @@ class TaskFile(Document):
     profile: who does it, by default whom the settings name.
     workspace: `here` is where the user stands, `copy` a fresh folder with only `files` in it.
     files: paths beside the task's file. output: the file that takes the answer.
+    saga: if it fails, what its calls have done is undone.
     """
 
     title: str = ""
@@ -71,6 +72,7 @@ class TaskFile(Document):
     output: str = ""
     answer: Answer = Answer()
     checks: tuple[FileCheck | CommandCheck, ...] = ()
+    saga: bool = False
 
 
 class Task(Document):
@@ -124,7 +126,7 @@ def load_task(name: str, given: Mapping[str, str], config: Config) -> Task:
         return substitute(source, field, text, values)
 
     agent = Agent(
-        "task",
+        "saga" if file.saga else "task",
         filled(file.goal, "goal"),
         tuple(filled(step, f"steps.{i}") for i, step in enumerate(file.steps)),
         work="chain" if file.steps else "react",

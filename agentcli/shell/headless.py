@@ -21,6 +21,7 @@ from agentcli.core.event import (
 from agentcli.core.policy import Deny
 from agentcli.core.record import Record
 from agentcli.core.step import Call, Prepare, RunTool, Wait
+from agentcli.core.tool import RESTORE
 from agentcli.core.visible import visible
 from agentcli.shell.cells import cells
 
@@ -98,6 +99,8 @@ def where_tools_run(backend: str) -> str:
 
 def call_line(call: Call, width: int = 100) -> str:
     """Return a call in one line, clipped: its tool and what it is about."""
+    if call.tool == RESTORE:
+        return "put back files"
     text = " ".join([call.tool, *(in_brief(str(value)) for value in call.args.values())])
     return text if len(text) <= width else text[: width - 1] + "…"
 

@@ -1,6 +1,7 @@
 """The terminal that the program stands in: its size, and what one may write to it."""
 
 import asyncio
+import json
 import os
 import shutil
 import sys
@@ -10,6 +11,7 @@ from typing import TextIO
 
 from agentcli.core.event import Interrupted, Paused
 from agentcli.core.question import Answer, Question
+from agentcli.core.tool import RESTORE
 from agentcli.shell.ask import Choice, ask_card
 from agentcli.shell.card import Card
 
@@ -36,9 +38,6 @@ def card_of(question: Question) -> Card:
     where = "in the sandbox, without a network" if facts.offline else "with this machine's network"
     if not facts.sandboxed:
         where = "on this machine itself, as you, with its network"
-    undo = "cannot be undone"
-    if question.tier == "reversible":
-        undo = "the state before it is kept"
     is_past = question.kind == "did_it_happen"
     title = "Did this happen? It was cut off while it ran." if is_past else "May this run?"
     return Card(
@@ -46,13 +45,28 @@ def card_of(question: Question) -> Card:
         tier=question.tier,
         tool=question.call.tool,
         arguments=question.call.args,
-        facts=[("where", where), ("undo", undo), *(("note", note) for note in facts.notes)],
+        facts=[
+            ("where", where),
+            ("undo", undo_in_words(question)),
+            *(("note", note) for note in facts.notes),
+        ],
         preview=facts.preview,
         reason=question.reason,
         offers_session=question.tier == "reversible" and not is_past,
         needs_typing=question.tier not in ("read_only", "reversible") and not is_past,
         is_past=is_past,
     )
+
+
+def undo_in_words(question: Question) -> str:
+    undo = question.facts.undo
+    if undo is None:
+        return (
+            "the state before it is kept" if question.tier == "reversible" else "cannot be undone"
+        )
+    if undo.tool == RESTORE:
+        return "the files that it changes can be put back"
+    return f"by {undo.tool} {json.dumps(undo.args, ensure_ascii=False)}"
 
 
 async def ask_person(

@@ -215,7 +215,7 @@ class Transcript:
         mark = self.paint("✓", "green") if good else self.paint("✗", "red")
         notes = [
             f"{took_s:.1f} s" if took_s >= 0.1 else "",
-            "state before kept" if step in self.undoable else "",
+            self.how_undone(step, ended),
         ]
         about = self.paint(" · ".join(filter(None, notes)), "dim")
         self.print(f"{mark} {self.call(step)}  {about}".rstrip())
@@ -223,6 +223,12 @@ class Transcript:
             self.print_some(facts.preview, DIFF_LINES, diff=True)
         elif not good or facts.snapshot:
             self.print_some(ended.output, OUTPUT_LINES)
+
+    def how_undone(self, step: StepId, ended: ToolEnded) -> str:
+        if ended.undo is not None:
+            return f"undo: {step.rpartition('/')[2]}"
+        changed = not ended.after or ended.ending == "unknown"  # or not known: an older ledger
+        return "state before kept" if step in self.undoable and changed else ""
 
     def failed(self, step: StepId, failed: Failed) -> None:
         self.running.pop(step, None)

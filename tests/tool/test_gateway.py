@@ -8,8 +8,8 @@ import pytest
 
 from agentcli.core.event import Prepared, Started, ToolEnded
 from agentcli.core.sandbox import Job, JobEnd, Mount, SandboxFacts, SandboxSpec
-from agentcli.core.step import Call, Prepare, RunTool
-from agentcli.core.tool import Facts, tier_of
+from agentcli.core.step import Call, Prepare, Probe, RunTool
+from agentcli.core.tool import RESTORE, Facts, Undo, tier_of
 from agentcli.tool.gateway import NEW_SESSION, SESSION_LOST, Gateway
 from agentcli.tool.snapshot import Snapshots
 from tests.fake.script import shipped
@@ -110,3 +110,79 @@ def test_only_scripts_are_told_that_something_is_mounted(folder: Path, tmp_path:
         for env in (script, command):
             env.pop("AGENTCLI_IDEMPOTENCY_KEY")
         assert (script, command) == (told, {})
+
+
+class ChangingSandbox(PlayedSandbox):
+    """Whose jobs change a file of the workspace."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    async def run(self, job: Job, on_output: Callable[[bytes], None]) -> JobEnd:
+        self.path.write_text("two")
+        return await super().run(job, on_output)
+
+
+def ended(bench: Bench, act: RunTool) -> ToolEnded:
+    found = asyncio.run(bench.gateway.run(Started(("t", 1), act), act, lambda signal: None))
+    assert isinstance(found, ToolEnded)
+    return found
+
+
+def test_what_a_call_has_changed_is_put_back_by_the_call_that_is_stored_with_it(
+    folder: Path,
+) -> None:
+    bench = Bench(folder)
+    call = Call("shell", {"command": "change a"})
+    facts = bench.facts("shell", command="change a")
+    assert facts.undo == Undo(RESTORE)
+    (folder / "b").write_text("of a person, who thought long before the yes")
+    bench.sandbox = ChangingSandbox(folder / "a")
+    done = ended(bench, RunTool(call, facts, prepared=1))
+    assert done.undo is not None
+    undo = Call(done.undo.tool, done.undo.args, origin="undo")
+    undone = ended(bench, RunTool(undo, Facts(), prepared=2))
+    assert (undone.output, undone.error) == ("put back: a", False)
+    assert (folder / "a").read_text() == "one"
+    assert (folder / "b").exists(), "no change of the call"
+
+
+def test_a_call_that_changed_nothing_has_nothing_to_undo(folder: Path) -> None:
+    bench = Bench(folder)
+    facts = bench.facts("shell", command="ls")
+    assert ended(bench, RunTool(Call("shell", {"command": "ls"}), facts, prepared=1)).undo is None
+
+
+class TellingSandbox(PlayedSandbox):
+    def __init__(self, answer: bytes) -> None:
+        super().__init__()
+        self.answer = answer
+
+    async def run(self, job: Job, on_output: Callable[[bytes], None]) -> JobEnd:
+        self.jobs.append(job)
+        return JobEnd("exit", exit=0, stdout=self.answer, output=self.answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "happened"),
+    [
+        (b'{"happened": true, "text": "paid"}', "yes"),
+        (b'{"happened": false}', "no"),
+        (b'{"happened": null}', "unknown"),
+        (b'{"happened": "true"}', "unknown"),
+        (b"[true]", "unknown"),
+        (b"", "unknown"),
+    ],
+)
+def test_a_tool_that_is_asked_is_believed_only_when_it_says_so(
+    folder: Path, answer: bytes, happened: str
+) -> None:
+    bench = Bench(folder)
+    bench.sandbox = TellingSandbox(answer)
+    facts = Facts(tool=TOOLS["read_file"].digest, sandbox=bench.spec.digest())
+    probe = Probe(Call("read_file", {"path": "a"}), facts, prepared=1, key="k1")
+    probed = asyncio.run(bench.gateway.probe(Started(("t", 2), probe), probe))
+    assert probed.happened == happened
+    [job] = bench.sandbox.jobs
+    assert (job.env["AGENTCLI_PROBE"], job.env["AGENTCLI_IDEMPOTENCY_KEY"]) == ("1", "k1")

@@ -1,0 +1,207 @@
+"""`agentcli undo`: put back what the calls of a run have changed."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agentcli.cli import options
+from agentcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agentcli.compose.undo import Foreseen, Foresight
+    from agentcli.ledger.effects import Effect
+    from agentcli.ledger.folder import RunFolder
+
+CALLS = Annotated[
+    list[str] | None,
+    typer.Argument(help="Calls, by the end of their name or by record; all by default."),
+]
+FORCE = Annotated[bool, typer.Option("--force", help="Also files that were changed since.")]
+YES = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DIFF_LINES = 40
+
+
+def undo(
+    run: options.RUN,
+    calls: CALLS = None,
+    force: FORCE = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would do.")] = False,
+    yes: YES = False,
+    as_json: options.JSON = False,
+) -> int:
+    """Undo what a run has changed, its last call first.
+
+    agentcli undo last
+    agentcli undo last call.3.0
+    agentcli undo last --dry-run
+
+    It shows what will change and asks. Only what the calls changed is put back; a file that was
+    changed since is left alone. An undo is recorded in the run and can be undone itself.
+    """
+    from agentcli import asset
+    from agentcli.compose.undo import foresee, pick
+    from agentcli.ledger.effects import effects_of
+    from agentcli.ledger.folder import find_run
+    from agentcli.ledger.read import read_ledger
+
+    folder = find_run(asset.state_home(), run)
+    effects = effects_of(read_ledger(folder.ledger).records)
+    picked = pick(effects, calls or ())
+    foresight = foresee(folder.plan(), picked, force=force)
+    if as_json and dry_run:
+        return print_foresight(folder.id, foresight)
+    if not picked:
+        return say_nothing(folder.id, as_json=as_json)
+    if not as_json:
+        show(folder, foresight)
+    if dry_run:
+        return 0
+    if not yes and not agreed(foresight, as_json=as_json):
+        print("Nothing was undone.", file=sys.stderr)
+        return 0
+    return carry_out(folder, picked, force=force, as_json=as_json)
+
+
+def say_nothing(run: str, *, as_json: bool) -> int:
+    from agentcli.cli.document import print_json
+
+    if as_json:
+        print_json({"run": run, "undone": []})
+    else:
+        print("There is nothing to undo: no call that stands has changed anything.")
+    return 0
+
+
+def agreed(foresight: "Foresight", *, as_json: bool) -> bool:
+    if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        hint = "Look first: --dry-run; then: --yes"
+        raise UsageError("nobody is there to be asked whether to undo this", hint=hint)
+    count = len(foresight.calls)
+    what = "this call" if count == 1 else f"these {count} calls, in this order"
+    return typer.confirm(f"Undo {what}?", err=True)
+
+
+def show(folder: "RunFolder", foresight: "Foresight") -> None:
+    """Print what undoing would do: a line a call, then each file that would change."""
+    from agentcli.core.visible import visible
+    from agentcli.shell.console import style, wants_color
+
+    color = wants_color(sys.stdout, os.environ)
+    print(style(f"{folder.id}: what would be undone", "bold", color=color))
+    for foreseen in foresight.calls:
+        effect = foreseen.effect
+        print(visible(f"  {effect.name}  {what_of(effect)}"))
+        for line in told_of(foreseen):
+            print(style(visible(f"      {line}"), "dim", color=color))
+    for name, diff in foresight.files():
+        print(visible(f"  {name}") + ("" if diff else f"  ({foresight.kind(name)})"))
+        lines = visible(diff).rstrip().split("\n")[2:]
+        for line in lines[:DIFF_LINES]:
+            print(
+                style(f"    {line}", {"+": "green", "-": "red"}.get(line[:1], "dim"), color=color)
+            )
+        if len(lines) > DIFF_LINES:
+            print(f"    … {len(lines) - DIFF_LINES} more lines")
+
+
+def what_of(effect: "Effect") -> str:
+    from agentcli.ledger.effects import undone_by
+    from agentcli.shell.headless import call_line
+
+    if effect.call.origin == "undo":
+        return f"the undo of record {undone_by(effect.step)}"
+    return call_line(effect.call, 60)
+
+
+def told_of(foreseen: "Foreseen") -> list[str]:
+    """Return in lines what undoing one call would do."""
+    import json
+
+    from agentcli.core.tool import RESTORE
+
+    undo = foreseen.effect.undo
+    if foreseen.cannot:
+        return [f"cannot be undone by itself: {foreseen.cannot}"]
+    if undo.tool != RESTORE:
+        return [f"by {undo.tool} {json.dumps(undo.args, ensure_ascii=False)}"]
+    removed = [os.fsdecode(c.path) for c in foreseen.changes if c.then is None]
+    put_back = [os.fsdecode(c.path) for c in foreseen.changes if c.then is not None]
+    told = (
+        ("puts back", put_back),
+        ("removes", removed),
+        ("leaves alone, since it was changed after the call", foreseen.left),
+    )
+    lines = [f"{words} {', '.join(names)}" for words, names in told if names]
+    return lines or ["changes nothing: it is so already"]
+
+
+def print_foresight(run: str, foresight: "Foresight") -> int:
+    from agentcli.cli.document import print_json
+
+    print_json(
+        {
+            "run": run,
+            "calls": [
+                {
+                    "record": foreseen.effect.at,
+                    "step": foreseen.effect.step,
+                    "tool": foreseen.effect.call.tool,
+                    "args": foreseen.effect.call.args,
+                    "undo": {
+                        "tool": foreseen.effect.undo.tool,
+                        "args": foreseen.effect.undo.args,
+                    },
+                    "does": told_of(foreseen),
+                }
+                for foreseen in foresight.calls
+            ],
+            "files": [{"path": name, "diff": diff} for name, diff in foresight.files()],
+        }
+    )
+    return 0
+
+
+def carry_out(
+    folder: "RunFolder", picked: "Sequence[Effect]", *, force: bool, as_json: bool
+) -> int:
+    """Undo these calls and say what came of each. Returns the exit code."""
+    import asyncio
+
+    from agentcli.cli.document import print_json
+    from agentcli.compose.session import quiet_front
+    from agentcli.compose.undo import Undo
+    from agentcli.core.visible import visible
+
+    work = Undo(folder.plan(), folder, quiet_front(), force)
+    ended = asyncio.run(work.go(picked))
+    rows = [(effect, effect.attempts[-1] if effect.attempts else None) for effect in ended]
+    rows.sort(key=lambda row: row[0].at, reverse=True)
+    code = 0 if all(effect.is_undone for effect in ended) else 70
+    if as_json:
+        undone = [
+            {
+                "record": effect.at,
+                "step": effect.step,
+                "status": attempt.status if attempt else "open",
+                "told": attempt.told if attempt else "",
+                "by": attempt.step if attempt else "",
+            }
+            for effect, attempt in rows
+        ]
+        print_json({"run": folder.id, "exit_code": code, "undone": undone})
+        return code
+    for effect, attempt in rows:
+        mark = "✓" if effect.is_undone else "✗"
+        told = attempt.told if attempt else "did not come to it"
+        print(visible(f"{mark} {effect.name}: {told}").replace("\n", "\n    "))
+    if code:
+        print(f"not all was undone. What is left: agentcli runs dead {folder.id}", file=sys.stderr)
+    first = rows[-1][1] if rows else None
+    if first is not None and not code:
+        name = first.step.partition("/")[0]
+        print(f"to undo this in turn: agentcli undo {folder.id} {name}", file=sys.stderr)
+    return code
