@@ -6,12 +6,13 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from msgspec.structs import replace
 
 from agentcli.core.event import Failed, OutputChunk, Prepared, Probed, Started, ToolEnded
-from agentcli.core.sandbox import MOUNTS, Job, JobEnd, SandboxSpec
+from agentcli.core.sandbox import MOUNTS, Job, JobEnd, SandboxSpec, hidden_names
 from agentcli.core.step import Args, Call, Prepare, Probe, RunTool
 from agentcli.core.tool import RESTORE, Facts, Undo
 from agentcli.core.visible import visible
@@ -20,6 +21,7 @@ from agentcli.loop.port import Sandbox, Show
 from agentcli.tool.compensate import missing, undo_of, with_result
 from agentcli.tool.history import SESSION_ENDED, SessionPast
 from agentcli.tool.manifest import LoadedTool, Restore, RunCommand, RunSession, command_of
+from agentcli.tool.named import named_files, names_in
 from agentcli.tool.restore import Change, put_back, restoring
 from agentcli.tool.snapshot import Snapshots, TooBigError
 
@@ -33,6 +35,7 @@ SESSION_LOST = (
     "[note: the tools were started anew, so the python session has lost its variables, imports "
     "and functions; define again what you need there]"
 )
+CHANGED = "Not run: a file that the call names has changed since the call was judged."
 PREVIEW_MS = 10_000
 PREVIEW_CHARS = 20_000
 
@@ -89,6 +92,8 @@ class Gateway:
             offline=sandbox.facts.offline,
             notes=sandbox.facts.notes,
             undo=undo_of(tool.manifest, call.args),
+            files=await self.named(tool, call.args),
+            image=sandbox.facts.image,
         )
         if isinstance(tool.manifest.compensate, Restore):
             snapshot = await asyncio.to_thread(self.snapshots.take)
@@ -124,14 +129,19 @@ class Gateway:
             if self.sandbox is not None and sandbox is not self.sandbox:
                 self.past = self.past.lost()
             self.sandbox = sandbox
-            end = await sandbox.run(
-                job, lambda data: show(OutputChunk(start.id, self.clean(decoded(data))))
-            )
+            if await self.named(tool, run.call.args) != run.facts.files:
+                return Failed(start.id, "stale", CHANGED)
         except UnavailableError as error:
             return Failed(start.id, "unavailable", with_hint(error))
         except OSError as error:
             text = f"The state before the call cannot be kept: {error.strerror}"
             return Failed(start.id, "unavailable", text)
+        try:
+            end = await sandbox.run(
+                job, lambda data: show(OutputChunk(start.id, self.clean(decoded(data))))
+            )
+        except UnavailableError as error:
+            return Failed(start.id, "unavailable", with_hint(error))
         return await self.with_undo(self.ended(start, run, tool, end), run, end, before)
 
     async def with_undo(
@@ -188,6 +198,12 @@ class Gateway:
             happened = "yes" if answer["happened"] else "no"
         text = answer["text"] if isinstance(answer.get("text"), str) else ""
         return Probed(start.id, happened, self.clean(visible(text)))
+
+    async def named(self, tool: LoadedTool, args: Args) -> dict[str, str]:
+        """Return what the files hold now that a call with these arguments names."""
+        names, root = names_in(tool.manifest, args), Path(self.spec.workspace)
+        is_hidden = hidden_names(self.spec.hidden)
+        return await asyncio.to_thread(named_files, root, names, is_hidden) if names else {}
 
     def job(self, tool: LoadedTool, args: Args, **env: str) -> Job:
         """Return the job of a call, with what its environment tells."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from agentcli.core.event import (
     Answered,
@@ -25,10 +26,11 @@ from agentcli.core.fold import fold_all
 from agentcli.core.message import Said, Turn
 from agentcli.core.policy import Allow, Ask
 from agentcli.core.state import Branch
-from agentcli.core.step import AskModel, AskPerson, Call, RunTool
+from agentcli.core.step import AskModel, AskPerson, Call, Prepare, RunTool
 from agentcli.ledger.verify import verify
 from agentcli.loop.port import Show
 from tests.fake.world import (
+    FACTS,
     FakeJournal,
     Script,
     World,
@@ -311,3 +313,30 @@ def test_text_for_a_step_that_is_gone_reaches_the_agent_above() -> None:
     world = Chatter(CHAT[:1] * 2, "Hi")
     drive(world, None, UserSaid("Hi", "main/turn.9/ask.1"), pattern="chat", text="")
     assert [step for step in statuses(world.events) if step.count("/") == 1] == ["main/turn.1"]
+
+
+@pytest.mark.parametrize("times", [1, 99])
+def test_a_call_whose_files_changed_after_the_yes_is_asked_about_anew(times: int) -> None:
+    class Changing(World):
+        left = times
+        version = 0
+
+        async def perform(self, start: Started, show: Show) -> Outcome:
+            match start.act:
+                case Prepare(call=call):
+                    return Prepared(start.id, call, replace(FACTS, files={"a": str(self.version)}))
+                case RunTool() if self.left:
+                    self.left -= 1
+                    self.version += 1
+                    return Failed(start.id, "stale", "changed")
+            return await super().perform(start, show)
+
+    world = Changing(PAY)
+    lines = drive(world)
+    tries = make_rules().policy.tries
+    asked = min(times + 1, tries)
+    assert len({act.bound for act in world.asked}) == len(world.asked) == asked
+    ended = "done" if times < tries else "failed"
+    assert statuses(world.events)["main/call.1.0"] == ended
+    assert len(world.effects) == (times < tries)
+    assert verify(make_rules(), read_all(lines)) is None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agentcli.core.event import Prepared, Started, ToolEnded
+from agentcli.core.event import Failed, Prepared, Started, ToolEnded
 from agentcli.core.sandbox import Job, JobEnd, Mount, SandboxFacts, SandboxSpec
 from agentcli.core.step import Call, Prepare, Probe, RunTool
 from agentcli.core.tool import RESTORE, Facts, Undo, tier_of
@@ -14,7 +14,7 @@ from agentcli.tool.gateway import NEW_SESSION, SESSION_LOST, Gateway
 from agentcli.tool.snapshot import Snapshots
 from tests.fake.script import shipped
 
-TOOLS = {name: shipped(name) for name in ("python", "shell", "read_file")}
+TOOLS = {name: shipped(name) for name in ("python", "shell", "read_file", "write_file")}
 
 
 class PlayedSandbox:
@@ -186,3 +186,25 @@ def test_a_tool_that_is_asked_is_believed_only_when_it_says_so(
     assert probed.happened == happened
     [job] = bench.sandbox.jobs
     assert (job.env["AGENTCLI_PROBE"], job.env["AGENTCLI_IDEMPOTENCY_KEY"]) == ("1", "k1")
+
+
+def test_a_call_does_not_run_once_a_file_that_it_names_has_changed(folder: Path) -> None:
+    bench = Bench(folder)
+    facts = bench.facts("write_file", path="a", content="new")
+    assert facts.files["a"]
+    act = RunTool(Call("write_file", {"path": "a", "content": "new"}), facts, prepared=1)
+    jobs = len(bench.sandbox.jobs)
+    (folder / "a").write_text("meanwhile")
+    ended = asyncio.run(bench.gateway.run(Started(("t", 1), act), act, lambda signal: None))
+    assert isinstance(ended, Failed)
+    assert ended.failure == "stale"
+    assert len(bench.sandbox.jobs) == jobs
+    (folder / "a").write_text("one")
+    ended = asyncio.run(bench.gateway.run(Started(("t", 1), act), act, lambda signal: None))
+    assert isinstance(ended, ToolEnded)
+
+
+def test_what_the_sandbox_really_runs_on_is_a_fact_of_the_call(folder: Path) -> None:
+    bench = Bench(folder)
+    bench.sandbox.facts = SandboxFacts("docker", isolated=True, offline=True, image="sha256:1")
+    assert bench.facts("shell", command="ls").image == "sha256:1"
