@@ -8,6 +8,7 @@ AgentcliError                 70  a message and what to do next
 ├── LedgerError               73
 │   ├── LedgerBusyError           another process writes it
 │   └── LedgerDamagedError        it is not what was written
+├── NotPermittedError         77  a yes that does not count
 └── ConfigError               78  profiles, tools, settings, a missing key
     └── MissingExtraError         a package that is not always installed
 """
@@ -59,6 +60,12 @@ class LedgerBusyError(LedgerError):
 
 class LedgerDamagedError(LedgerError):
     """A line is not what was written: changed, dropped, swapped or not a record."""
+
+
+class NotPermittedError(AgentcliError):
+    """A yes is not that of one who may give it, or not for what is asked."""
+
+    exit_code = 77
 
 
 class ConfigError(AgentcliError):

@@ -86,6 +86,8 @@ def make_plan(
             model=info,
             max_tokens=max_tokens,
             tries=profile.tries or 5,
+            signers=config.allowed_signers(),
+            separate=config.is_separate,
         ),
         sandbox=spec,
         tools={name: store_tool(tool) for name, tool in tools.items()},

@@ -15,10 +15,21 @@ from typing import Any
 from msgspec.structs import replace
 
 from agentcli import __version__, asset
+from agentcli.approval.guard import Guard
 from agentcli.approval.human import Human
 from agentcli.approval.nobody import Nobody
+from agentcli.approval.who import local_name
 from agentcli.compose.key import Credentials
-from agentcli.core.event import Input, Recorded, Replied, RunResumed, RunStarted, Settled, Started
+from agentcli.core.event import (
+    Forked,
+    Input,
+    Recorded,
+    Replied,
+    RunResumed,
+    RunStarted,
+    Settled,
+    Started,
+)
 from agentcli.core.fold import fold_all
 from agentcli.core.message import Reply, Request, ToolSpec
 from agentcli.core.plan import Plan, StoredTool
@@ -208,6 +219,10 @@ class Session:
         except AgentcliError:
             self.journal.close()
             raise
+        self.guard = Guard(self.plan.policy)
+        for rec in self.records:  # a yes of an earlier process counts no more
+            if isinstance(rec.event, RunStarted | Forked):
+                self.guard.note(rec)
         self.sandbox = LazySandbox(self.plan, self.folder)
         self.approver = self.make_approver()
         self.acts = self.make_acts(vault)
@@ -269,7 +284,15 @@ class Session:
         digest = self.rules.digest
         version = self.state.version
         return Acts(
-            asker, toolbox, self.approver, checker, restored, self.folder.id, digest, version
+            asker,
+            toolbox,
+            self.approver,
+            checker,
+            restored,
+            self.guard,
+            self.folder.id,
+            digest,
+            version,
         )
 
     async def run(self, *first: Input) -> RunState:
@@ -294,6 +317,7 @@ class Session:
         return self.state
 
     def publish(self, rec: Recorded) -> None:
+        self.guard.note(rec)
         if isinstance(rec.event, Settled) and isinstance(self.approver, Human):
             self.approver.settled(rec.event.step)
         self.front.publish(rec)
@@ -317,6 +341,7 @@ class Session:
             plan.digest(),
             __version__,
             plan.title,
+            requester=local_name(),
         )
 
     def go_on(self, *, stops: bool = False) -> RunResumed:

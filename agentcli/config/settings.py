@@ -47,8 +47,9 @@ FLAGS = {
     "budget.steps": "--steps",
     "budget.time_s": "--time",
 }
+MOST_SIGNERS = 100_000
 # What a settings file says beside how to work.
-OWN_KEYS = ("profile", "api")
+OWN_KEYS = ("profile", "api", "approval")
 
 
 class ApiSettings(Document):
@@ -64,11 +65,25 @@ class ApiSettings(Document):
     keyring: Words | None = None
 
 
+class ApprovalSettings(Document):
+    """Who may say yes to privileged calls, and with which key one says so oneself.
+
+    allowed_signers: a file as OpenSSH takes it: agentcli help approval. key: one's own private
+    key, or the public one of a key that an agent holds. separate: the yes must be of another
+    than the requester of the run. Relative paths are seen from the settings file.
+    """
+
+    allowed_signers: Words | None = None
+    key: Words | None = None
+    separate: bool | None = None
+
+
 class SettingsFile(Settings):
     """One `settings.yaml`."""
 
     profile: Words | None = None
     api: ApiSettings | None = None
+    approval: ApprovalSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -140,10 +155,50 @@ class Config:
             place = layer.where("api.base_url")
             raise ConfigError(f"{place}: an address with a name and a password is not taken")
         if data.get("key_file"):
-            layer, value = next(setters(self.layers, "api.key_file"))
-            base = layer.source.path.parent if layer.source else Path()
-            data = {**data, "key_file": str(base / os.path.expanduser(value))}
+            data = {**data, "key_file": str(self.path_at("api.key_file"))}
         return ApiSettings.model_validate(data, strict=False)
+
+    def path_at(self, key: str) -> Path | None:
+        """Return the file that a setting names, as it is seen from where it is said."""
+        layer, value = next(setters(self.layers, key), (None, None))
+        if layer is None or not value:
+            return None
+        base = layer.source.path.parent if layer.source else Path()
+        return base / os.path.expanduser(str(value))
+
+    @property
+    def signing_key(self) -> Path | None:
+        """The key that one signs with, if there is one."""
+        return self.path_at("approval.key")
+
+    @property
+    def is_separate(self) -> bool:
+        return bool((merge_all(self.layers).get("approval") or {}).get("separate"))
+
+    def allowed_signers(self) -> str:
+        """Return who may say yes to privileged calls, "" for nobody.
+
+        Raises ConfigError for a file that names nobody, or that others can change.
+        """
+        path = self.path_at("approval.allowed_signers")
+        if path is None:
+            return ""
+        layer, _ = next(setters(self.layers, "approval.allowed_signers"))
+        place = layer.where("approval.allowed_signers")
+        try:
+            if path.stat().st_mode & 0o022:
+                hint = f"chmod go-w {path}"
+                raise ConfigError(f"{place}: {path} can be changed by others", hint=hint)
+            text = path.read_bytes()[:MOST_SIGNERS].decode()
+        except OSError as error:
+            raise ConfigError(f"{place}: {path}: {error.strerror}") from error
+        except UnicodeDecodeError:
+            raise ConfigError(f"{place}: {path}: is not text") from None
+        lines = [line for line in text.splitlines() if line.strip() and line[0] != "#"]
+        if not lines or not all(len(line.split()) >= 3 for line in lines):
+            hint = "A line each: NAME ssh-ed25519 AAAA...; agentcli help approval"
+            raise ConfigError(f"{place}: {path}: is not a list of allowed signers", hint=hint)
+        return text
 
 
 def load_config(workspace: Path, environ: Mapping[str, str] = os.environ) -> Config:
@@ -177,6 +232,9 @@ def read_layer(kind: LayerKind, path: Path) -> Layer:
     file = source.read(SettingsFile)
     if kind == "project":
         refuse_uncovered(source, "model", file.model)
+        if file.approval is not None:
+            text = "is not a project's to say: only your own settings name who may approve"
+            raise source.error_at("approval", text)
         if file.profile is not None and asset.is_path(file.profile):
             raise source.error_at("profile", "must be a name: what a path leads to is not covered")
     return Layer(kind, set_fields(file), source)

@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from agentcli.core.event import Asked, Outcome, Started, TimeCame
+from agentcli.core.event import Asked, Failed, Outcome, Started, TimeCame
 from agentcli.core.step import (
     AskModel,
     AskPerson,
@@ -32,6 +32,7 @@ class Acts:
     """A Performer put together of the parts of one run.
 
     restore: gives back what redaction took out of a stored event.
+    refusal: why a call must not run though it was judged so, "" if it may. Takes it as stored.
     run, policy, version: the run's id, the digest of its rules and its ledger's version: what
         judgements are bound to.
     """
@@ -41,13 +42,14 @@ class Acts:
     approver: Approver
     checker: Checker
     restore: Callable[[Started], Started]
+    refusal: Callable[[Started], Awaitable[str]]
     run: str
     policy: str
     version: int
     clock: Callable[[], int] = now_us
 
     async def __call__(self, start: Started, show: Show) -> Outcome:
-        judged = self.bound_of(start)
+        stored, judged = start, self.bound_of(start)
         start = self.restore(start)
         match start.act:
             case AskModel() as ask:
@@ -56,6 +58,8 @@ class Acts:
                 return await self.toolbox.prepare(start, prepare)
             case RunTool() as run:
                 assert judged == start.bound, f"{start.id}: not the call that was judged"
+                if why := await self.refusal(stored):
+                    return Failed(start.id, "permission", f"Not run: {why}")
                 return await self.toolbox.run(start, run, show)
             case Probe() as probe:
                 return await self.toolbox.probe(start, probe)

@@ -157,3 +157,45 @@ def test_every_shipped_default_is_in_the_shipped_settings(home: Path) -> None:
     assert shipped.sets("tiers.irreversible")
     assert profile.sandbox is not None
     assert (profile.sandbox.hidden, profile.sandbox.mounts) == (HIDDEN, ())
+
+
+def test_only_the_user_says_who_may_approve(home: Path) -> None:
+    (home / "signers").write_text("alice ssh-ed25519 AAAA\n")
+    (home / "signers").chmod(0o644)
+    words = "approval: {allowed_signers: signers, key: ~/k, separate: true}\n"
+    (home / "settings.yaml").write_text(words)
+    config = here(home)
+    assert config.allowed_signers() == "alice ssh-ed25519 AAAA\n"
+    assert config.signing_key == Path("~/k").expanduser()
+    assert config.is_separate
+    config.profile("reader")  # which they are no part of
+    assert {"approval.allowed_signers", "approval.key", "approval.separate"} <= {*all_keys()}
+    give_project(home, "approval: {separate: false}\n", trust=True)
+    with pytest.raises(ConfigError, match=r"settings.yaml:1:\d+: approval: is not a project's"):
+        here(home)
+
+
+def test_nobody_may_approve_where_nothing_is_said(home: Path) -> None:
+    config = here(home)
+    assert (config.allowed_signers(), config.signing_key, config.is_separate) == ("", None, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "why"),
+    [
+        ("", 0o600, "not a list of allowed signers"),
+        ("# nobody\n\n", 0o600, "not a list of allowed signers"),
+        ("ssh-ed25519 AAAA\n", 0o600, "not a list of allowed signers"),
+        ("alice ssh-ed25519 AAAA\n", 0o666, "can be changed by others"),
+        (None, 0o600, "No such file"),
+    ],
+)
+def test_signers_that_cannot_be_trusted_are_an_error(
+    home: Path, text: str | None, mode: int, why: str
+) -> None:
+    if text is not None:
+        (home / "signers").write_text(text)
+        (home / "signers").chmod(mode)
+    (home / "settings.yaml").write_text("approval: {allowed_signers: signers}\n")
+    with pytest.raises(ConfigError, match=rf"settings.yaml:1:\d+: .*signers.*{why}"):
+        here(home).allowed_signers()

@@ -20,11 +20,12 @@ from agentcli.core.event import (
     Recorded,
     Settled,
     Started,
+    ToolEnded,
     UserSaid,
 )
 from agentcli.core.fold import fold_all
 from agentcli.core.message import Said, Turn
-from agentcli.core.policy import Allow, Ask
+from agentcli.core.policy import Allow, Ask, Rules
 from agentcli.core.state import Branch
 from agentcli.core.step import AskModel, AskPerson, Call, Prepare, RunTool
 from agentcli.ledger.verify import verify
@@ -340,3 +341,41 @@ def test_a_call_whose_files_changed_after_the_yes_is_asked_about_anew(times: int
     assert statuses(world.events)["main/call.1.0"] == ended
     assert len(world.effects) == (times < tries)
     assert verify(make_rules(), read_all(lines)) is None
+
+
+def test_a_yes_to_a_privileged_call_counts_only_with_a_signature() -> None:
+    rules = make_rules()
+    rules = Rules(rules.patterns, replace(rules.policy, signers="alice ssh-ed25519 AAAA"))
+    ran: list[str] = []
+
+    def unsigned(step: str, act: AskPerson) -> Input:
+        yes = Answered(step, act.question, act.bound, True)
+        world.inbox.put(replace(yes, by="alice", scope="session"))
+        world.inbox.put(replace(yes, signature="x"))
+        return replace(yes, by="alice", signature="x", reason="signed")
+
+    class Rooted(World):
+        async def root(self, start: Started, call: Call, show: Show) -> Outcome:
+            ran.append(start.bound)
+            return ToolEnded(start.id, "done", "ok")
+
+    world = Rooted((("", (Call("root", {}),)), ("ok", ())))
+    world.person = unsigned
+    lines = list[bytes]()
+    world.go(rules, make_start(), FakeJournal(lines, world.now_us), [])
+    [judged] = [event for event in world.events if isinstance(event, Judged)]
+    assert judged.verdict == Ask(
+        "privileged_needs_signature", "privileged", "it needs an allowed signer's signature"
+    )
+    assert ran == [judged.bound]
+    before = [e for e in world.events[: index_of_run(world)] if isinstance(e, Answered)]
+    assert before[-1].reason == "signed"
+    assert verify(rules, read_all(lines)) is None
+
+
+def index_of_run(world: World) -> int:
+    return next(
+        i
+        for i, event in enumerate(world.events)
+        if isinstance(event, Started) and isinstance(event.act, RunTool)
+    )

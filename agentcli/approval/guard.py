@@ -1,0 +1,97 @@
+"""Stands before each privileged call: none runs without a signed yes that was checked here."""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from agentcli.approval.signed import Signers
+from agentcli.core.approval import approval_text
+from agentcli.core.event import Answered, Forked, Prepared, Recorded, RunStarted, Started
+from agentcli.core.policy import Policy
+from agentcli.core.step import AskPerson, RunTool, StepId
+from agentcli.core.tool import ToolRule, tier_of
+from agentcli.errors import AgentcliError
+
+
+@dataclass
+class Guard:
+    """Knows the signed answers of a run, as they are stored. It asks nobody but OpenSSH."""
+
+    policy: Policy
+    run: str = ""
+    requester: str = ""
+    answers: dict[tuple[StepId, str], Answered] = field(default_factory=dict)
+
+    def note(self, rec: Recorded) -> None:
+        match rec.event:
+            case RunStarted(run=run, requester=requester):
+                self.run, self.requester = run, requester
+            case Forked(run=run):
+                self.run = run
+            case Answered(yes=True, signature=signature) as answer if signature:
+                self.answers[answer.step, answer.bound] = answer
+
+    @property
+    def signers(self) -> Signers:
+        return Signers(self.policy.signers, self.policy.separate, self.requester)
+
+    async def __call__(self, start: Started) -> str:
+        """Return why a call must not run, "" if it may. start: as it is stored."""
+        return await asyncio.to_thread(self.problem, start) if self.is_for(start) else ""
+
+    def is_for(self, start: Started) -> bool:
+        if not isinstance(start.act, RunTool):
+            return False
+        rule = self.policy.tools.get(start.act.call.tool, ToolRule())
+        return tier_of(rule, start.act.facts) == "privileged"
+
+    def problem(self, start: Started, at_us: int | None = None) -> str:
+        """Return why a privileged call must not run. at_us: when it was said yes to."""
+        assert isinstance(start.act, RunTool)
+        call, facts = start.act.call, start.act.facts
+        answer = self.answers.get((start.id[0], start.bound))
+        if answer is None:
+            return "A privileged call without a signed yes."
+        text = approval_text(self.run, start.id[0], call, start.bound, facts)
+        try:
+            who = self.signers.check(text, answer.signature, at_us)
+        except AgentcliError as error:
+            return str(error)
+        return "" if who == answer.by else f"It was signed by {who}, not by {answer.by}."
+
+
+def signature_problems(records: Iterable[Recorded], policy: Policy) -> Iterator[str]:
+    """Yield what is wrong with the signed answers of a ledger, read as it is stored.
+
+    Needs no run, no network and no key: OpenSSH and the signers that the run began with. Each
+    signature must have been good when it was given, and each privileged call must have had one.
+    Raises UnavailableError where there is no ssh-keygen.
+    """
+    guard, stamps = Guard(policy), dict[tuple[StepId, str], int]()
+    prepared: dict[int, Prepared] = {}
+    asked: dict[StepId, AskPerson] = {}
+    for rec in records:
+        guard.note(rec)
+        match rec.event:
+            case Prepared() as found:
+                prepared[rec.seq] = found
+            case Started(id=(step, _), act=AskPerson() as question):
+                asked[step] = question
+            case Answered(signature=signature) as answer if signature:
+                stamps[answer.step, answer.bound] = rec.at_us
+                question_of = asked.get(answer.step)
+                shown = prepared.get(question_of.prepared) if question_of else None
+                if shown is None or question_of is None or question_of.bound != answer.bound:
+                    yield f"record {rec.seq}: a signed answer to what nobody asked"
+                    continue
+                text = approval_text(guard.run, answer.step, shown.call, answer.bound, shown.facts)
+                try:
+                    who = guard.signers.check(text, signature, rec.at_us)
+                except AgentcliError as error:
+                    yield f"record {rec.seq}: {error}"
+                else:
+                    if who != answer.by:
+                        yield f"record {rec.seq}: it was signed by {who}, not by {answer.by}"
+            case Started(id=(step, _), act=RunTool()) as start if guard.is_for(start):
+                if why := guard.problem(start, stamps.get((step, start.bound))):
+                    yield f"record {rec.seq}: {why}"
