@@ -4,6 +4,7 @@ import typer
 
 from agentcli import version_line
 from agentcli.cli import (
+    audit,
     chat,
     completion,
     config,
@@ -39,6 +40,7 @@ app.command("undo")(undo.undo)
 app.command("init")(init.init)
 app.command("doctor")(doctor.doctor)
 app.add_typer(runs.app, name="runs")
+app.add_typer(audit.app, name="audit")
 app.add_typer(profile.app, name="profile")
 app.add_typer(config.app, name="config")
 app.add_typer(trust.app, name="trust")

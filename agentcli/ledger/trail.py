@@ -284,6 +284,7 @@ class Trail:
 
     stories: dict[StepId, Story] = field(default_factory=dict)
     started: RunStarted | None = None
+    began_us: int = 0
     records: int = 0
     replies: dict[StepId, list[tuple[int, Replied]]] = field(default_factory=dict)
     ends: dict[int, Story] = field(default_factory=dict)  # record of an end -> whose it is
@@ -303,6 +304,7 @@ class Trail:
 
     def publish(self, rec: Recorded) -> None:
         self.records += 1
+        self.began_us = self.began_us or rec.at_us
         match rec.event:
             case RunStarted() as started:
                 self.started = self.started or started

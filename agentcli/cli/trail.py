@@ -1,0 +1,107 @@
+"""`agentcli audit trail` and `audit export`: who did what, by whose leave, and what came of it."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agentcli.cli import options
+from agentcli.errors import InputError, MissingFileError
+
+if TYPE_CHECKING:
+    from agentcli.ledger.trail import Story, Trail
+
+IN_A_PIPE = 100_000  # columns: a line each, for grep
+
+
+def trail(
+    run: options.RUN = "last",
+    call: Annotated[
+        str, typer.Argument(help="Only this call: a step, the end of one, or a record's number.")
+    ] = "",
+    as_json: options.JSON = False,
+) -> None:
+    """Say of each call who proposed it, which rule decided, who agreed to what, and what came.
+
+    agentcli audit trail last
+    agentcli audit trail last 42
+    agentcli audit trail last call.1.0 --json
+
+    Numbers are those of the ledger's records. Hashes are cut to 12 characters and texts to a line;
+    --json has all of them. Secrets are marks, as in the ledger.
+    """
+    from agentcli import asset
+    from agentcli.cli.document import print_json
+    from agentcli.ledger.bundle import opened_run
+    from agentcli.ledger.read import read_ledger
+    from agentcli.ledger.trail import trail_of
+
+    with opened_run(asset.state_home(), run) as folder:
+        found = trail_of(read_ledger(folder.ledger).records)
+        stories = chosen(found, folder.id, call)
+        if as_json:
+            print_json(document(folder.id, found, stories))
+        else:
+            print_trail(folder.id, found, stories, whole=bool(call))
+
+
+def chosen(trail: "Trail", run: str, wanted: str) -> "list[Story]":
+    """Return the calls to be told of. Raises MissingFileError, InputError."""
+    stories = list(trail.stories.values())
+    if not wanted:
+        return stories
+    found = named(stories, wanted)
+    if not found:
+        hint = f"See all of them: agentcli audit trail {run}"
+        raise MissingFileError(f"{wanted}: no such call in {run}", hint=hint)
+    if len(found) > 1 and not wanted.isdecimal():
+        some = ", ".join(story.step for story in found[:3])
+        raise InputError(f"{wanted}: {len(found)} calls are named so: {some} ...")
+    return found
+
+
+def named(stories: "list[Story]", wanted: str) -> "list[Story]":
+    """Return the calls of a step, of the end of a step, or that a record tells of."""
+    exact = [story for story in stories if story.step == wanted]
+    if exact:
+        return exact
+    if wanted.isdecimal():
+        number = int(wanted[:18])
+        return [story for story in stories if any(e.record == number for e in story.entries)]
+    return [story for story in stories if story.step.endswith(wanted)]
+
+
+def document(run: str, trail: "Trail", stories: "list[Story]") -> dict[str, Any]:
+    started = trail.started
+    return {
+        "run": run,
+        "requester": started.requester if started else "",
+        "program": started.program if started else "",
+        "plan": started.plan if started else "",
+        "digests": started.digests if started else {},
+        "records": trail.records,
+        "calls": [story.document() for story in stories],
+    }
+
+
+def print_trail(run: str, trail: "Trail", stories: "list[Story]", *, whole: bool) -> None:
+    import os
+    import sys
+
+    from agentcli.cli.story import block_of, day_of
+    from agentcli.cli.table import one_line
+    from agentcli.shell import terminal
+    from agentcli.shell.console import style, wants_color
+
+    color = wants_color(sys.stdout, os.environ)
+    width = terminal.width() - 1 if sys.stdout.isatty() else IN_A_PIPE
+    started = trail.started
+    calls = "1 call" if len(trail.stories) == 1 else f"{len(trail.stories)} calls"
+    day = day_of(trail.began_us)
+    parts = [run, day, calls, f"{trail.records} records"]
+    if started is not None and started.requester:
+        parts.append(f"begun by {started.requester}")
+    print(style(one_line(" · ".join(parts)), "dim", color=color))
+    for story in stories:
+        print()
+        for row in block_of(story, day, width, color=color, whole=whole):
+            print(row)
