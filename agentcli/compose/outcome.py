@@ -92,8 +92,9 @@ class Tally:
                 self.replies += 1
                 self.usage = added(self.usage, usage)
                 self.unpriced = self.unpriced or cost is None
-            case Failed(cost_uusd=None):
-                self.unpriced = True
+            case Failed(cost_uusd=cost):
+                self.spent_uusd += cost or 0
+                self.unpriced = self.unpriced or cost is None
             case ToolEnded():
                 self.calls += 1
             case Started(id=(step, _), act=Prepare(call=call)) if call.origin == "undo":
