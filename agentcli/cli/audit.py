@@ -8,3 +8,4 @@ app = typer.Typer(
     help="What a ledger proves, and who did what.", no_args_is_help=True, rich_markup_mode=None
 )
 app.command("trail")(trail.trail)
+app.command("export")(trail.export)

@@ -1,11 +1,12 @@
 """`agentcli audit trail` and `audit export`: who did what, by whose leave, and what came of it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agentcli.cli import options
-from agentcli.errors import InputError, MissingFileError
+from agentcli.errors import InputError, MissingFileError, UsageError
 
 if TYPE_CHECKING:
     from agentcli.ledger.trail import Story, Trail
@@ -95,9 +96,8 @@ def print_trail(run: str, trail: "Trail", stories: "list[Story]", *, whole: bool
     color = wants_color(sys.stdout, os.environ)
     width = terminal.width() - 1 if sys.stdout.isatty() else IN_A_PIPE
     started = trail.started
-    calls = "1 call" if len(trail.stories) == 1 else f"{len(trail.stories)} calls"
     day = day_of(trail.began_us)
-    parts = [run, day, calls, f"{trail.records} records"]
+    parts = [run, day, counted(len(trail.stories), "call"), counted(trail.records, "record")]
     if started is not None and started.requester:
         parts.append(f"begun by {started.requester}")
     print(style(one_line(" · ".join(parts)), "dim", color=color))
@@ -105,3 +105,48 @@ def print_trail(run: str, trail: "Trail", stories: "list[Story]", *, whole: bool
         print()
         for row in block_of(story, day, width, color=color, whole=whole):
             print(row)
+
+
+def export(
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="RUN", help="Runs: ids, prefixes, paths, last.")
+    ] = None,
+    sqlite: Annotated[
+        Path | None, typer.Option("--sqlite", help="Write the tables to this file.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All runs that are here.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Write what runs did, and who allowed it, as the tables of an SQLite file.
+
+    agentcli audit export last --sqlite audit.sqlite
+    agentcli audit export --all --sqlite audit.sqlite --force
+
+    RUN, STEP, TOOL_CALL, AUTHZ_DECISION, TOOL_RESULT and COMPENSATION_ACTION have a row each for
+    what held in the end; CALL_EVENT has all that came before. Money is in millionths of a dollar,
+    times are in UTC. Outputs are hashes; secrets are marks, as in the ledger.
+    """
+    import contextlib
+
+    from agentcli import asset
+    from agentcli.cli.table import one_line
+    from agentcli.compose.database import write_database
+    from agentcli.ledger.bundle import opened_run
+    from agentcli.ledger.folder import all_runs
+
+    if sqlite is None:
+        raise UsageError("to which file? Say --sqlite FILE")
+    if bool(runs) == every:
+        raise UsageError("which runs? Say either RUN ... or --all")
+    state = asset.state_home()
+    with contextlib.ExitStack() as stack:
+        named = runs or []
+        folders = [stack.enter_context(opened_run(state, run)) for run in named]
+        folders = folders or list(all_runs(state))[::-1]
+        unique = list({folder.path: folder for folder in folders}.values())
+        calls = write_database(unique, sqlite, force=force)
+    print(one_line(f"{sqlite}: {counted(len(unique), 'run')}, {counted(calls, 'call')}"))
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun if number == 1 else f'{noun}s'}"
