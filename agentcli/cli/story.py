@@ -149,8 +149,8 @@ def found(entry: Finding) -> Iterator[str]:
         yield f"{path} {short(content) or 'is not there'}"
     if entry.preview_hash:
         yield f"what would change {short(entry.preview_hash)}"
-    if facts.undo:
-        yield f"undo: {brief(facts.undo)}"
+    if facts.undo is not None:
+        yield f"undo: {call_line(Call(facts.undo.tool, facts.undo.args), BRIEF_CHARS)}"
     yield f"args {short(entry.args_hash)}"
 
 

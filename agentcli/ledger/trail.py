@@ -317,7 +317,7 @@ class Trail:
                 for story in self.stories.values():
                     resume(story, rec)
             case UndoAsked(calls=calls, by=by):
-                for seq in calls:
+                for seq in (undoing.at for undoing in calls):
                     self.wishes[seq] = by
                     if seq in self.ends:
                         self.ends[seq].entries.append(UndoWish(rec.seq, rec.at_us, by))

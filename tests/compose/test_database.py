@@ -25,7 +25,7 @@ from agentcli.core.event import (
 from agentcli.core.message import Usage
 from agentcli.core.policy import Allow, Ask, Deny
 from agentcli.core.record import hash_of
-from agentcli.core.step import AskModel, AskPerson, Call, Prepare, RunTool, Step
+from agentcli.core.step import AskModel, AskPerson, Call, Prepare, RunTool, Step, Undoing
 from agentcli.core.tool import Facts, Undo
 from agentcli.errors import InputError, LedgerDamagedError, LedgerError
 from agentcli.ledger.trail import sha256
@@ -72,7 +72,7 @@ EVENTS: tuple[Event, ...] = (
     Judged(TWO, "b3", Allow("read_only_runs", "read_only")),
     run_of(LOOK, TWO, 2),
     Started((FOUR, 1), Prepare(LOOK)),
-    UndoAsked((16,), "ada"),
+    UndoAsked((Undoing(16, Undo("x")),), "ada"),
     Grown("main/undo.1", {}, (Step("call.16", REFUND),)),
     Judged(BACK, "b4", Ask("irreversible_asks", "irreversible")),
     Settled(BACK, "done", 24),
@@ -234,7 +234,7 @@ def test_a_forged_tree_of_steps_has_no_row_that_points_nowhere(tmp_path: Path) -
         Grown("nowhere", {}, (Step("x", LOOK), Step("x", PAY))),
         Grown("nowhere", {}, (Step("x", PAY),)),
         Grown("main/undo.1", {}, (Step("call.99", REFUND),)),
-        UndoAsked((1, 2, 99)),
+        UndoAsked(tuple(Undoing(at, Undo("x")) for at in (1, 2, 99))),
         Dropped(99),
         Settled("nowhere/y", "done", 77),
     )

@@ -27,7 +27,17 @@ from agentcli.core.event import (
 )
 from agentcli.core.policy import Allow, Ask, Deny
 from agentcli.core.record import hash_of
-from agentcli.core.step import Agent, AskModel, AskPerson, Call, Prepare, RunTool, Step, Wait
+from agentcli.core.step import (
+    Agent,
+    AskModel,
+    AskPerson,
+    Call,
+    Prepare,
+    RunTool,
+    Step,
+    Wait,
+)
+from agentcli.core.step import Undoing as Wanted
 from agentcli.core.tool import Facts, Undo
 from agentcli.ledger.trail import (
     Answer,
@@ -213,7 +223,7 @@ def undone(*after: Event, name: str = "call.10") -> Trail:
             *begun(),
             *ran(STEP, PAY, ToolEnded((STEP, 2), "done", "paid", undo=Undo("refund", {"eur": 3}))),
             Settled(STEP, "done", 10),
-            UndoAsked((10,), "ada"),
+            UndoAsked((Wanted(10, Undo("x")),), "ada"),
             Grown("main/undo.1", {}, (Step(name, back),)),
             *after,
         )
