@@ -43,6 +43,7 @@ from agentcli.errors import AgentcliError, LedgerDamagedError, UnavailableError
 from agentcli.ledger.file import FileJournal
 from agentcli.ledger.folder import Given, RunFolder
 from agentcli.ledger.read import read_ledger
+from agentcli.ledger.seal import Seal
 from agentcli.ledger.vault import Outputs, Vault
 from agentcli.loop.ask import Asker
 from agentcli.loop.check import Checker
@@ -206,7 +207,8 @@ class Session:
 
     async def __aenter__(self) -> "Session":
         vault = Vault(self.folder.private, self.known)
-        self.journal = FileJournal(self.folder.ledger, vault, now_us)
+        seal = Seal(asset.state_home(), self.folder.path)
+        self.journal = FileJournal(self.folder.ledger, vault, now_us, seal=seal)
         self.records = self.journal.records
         self.journal.records = []  # read once, when the run is taken up
         try:

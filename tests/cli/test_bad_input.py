@@ -246,9 +246,22 @@ def test_a_changed_last_line_is_damage_and_not_a_torn_one(program: Program) -> N
     )
     for words in (("resume", "last"), ("replay", "last", "--verify")):
         assert program.run(*words).returncode == 73
-    ledger.write_bytes(data[:-1])
+    ledger.write_bytes(data + data[-50:-1])
     assert program.run("resume", "last").returncode == 0
-    assert ledger.with_name("ledger.jsonl.torn").exists()
+    assert ledger.with_name("ledger.jsonl.torn").read_bytes() == data[-50:-1]
+    assert program.run("replay", "last", "--verify").returncode == 0
+
+
+def test_a_ledger_that_lost_what_was_sealed_is_not_gone_on_with(program: Program) -> None:
+    ledger = Path(program.play(OK).document["ledger"])
+    data = ledger.read_bytes()
+    for cut in (data[:-1], data[: data[:-1].rindex(b"\n") + 1]):
+        ledger.write_bytes(cut)
+        ended = program.run("resume", "last")
+        assert ended.returncode == 73
+        assert "truncated" in ended.stderr
+        assert f"agentcli audit repair {ledger.parent.name}" in ended.stderr
+        assert ledger.read_bytes() == cut
 
 
 def test_a_deleted_working_directory_is_a_sentence(program: Program) -> None:
