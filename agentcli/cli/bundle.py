@@ -91,7 +91,7 @@ def draw_run(
 
     records = read_ledger(folder.ledger).records
     started = folder.started()
-    named = title or f"agentcli · {started.title or started.agent.pattern}"
+    named = title or f"agentcli · {folder.label or started.title or started.agent.pattern}"
     report = report_of(records, is_running=is_running(folder, records[-1].event))
     drawn = picture_of(records, one_line(named), report.summary, width, lines)
     if path == "-":

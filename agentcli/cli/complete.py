@@ -171,7 +171,8 @@ def values_of(spot: Spot, param: Any, current: str) -> list[tuple[str, str]]:
     else:
         items = param.shell_complete(None, current)  # the choices of a closed set
         values = [str(item.value) for item in items if item.type == "plain"]
-    return [(value, "") for value in values if value in (FILES, FOLDERS) or PLAIN.fullmatch(value)]
+    fitting = (value for value in values if value in (FILES, FOLDERS) or PLAIN.fullmatch(value))
+    return [(value, label_of(value) if find is runs else "") for value in fitting]
 
 
 def names(kind: str) -> Callable[[str], Iterable[str]]:
@@ -216,6 +217,16 @@ def runs(current: str) -> Iterable[str]:
     found = [name for name, _ in zip(fitting, range(MOST_RUNS), strict=False)]
     have_ledger = [name for name in found if (folder / name / "ledger.jsonl").is_file()]
     return ["last", *have_ledger] if ids else []
+
+
+def label_of(run: str) -> str:
+    """Return what a person called a run later, "" for nothing, which is found without a look."""
+    if not (asset.state_home() / "runs" / run / "title").is_file():
+        return ""
+    from agentcli.cli.table import one_line
+    from agentcli.ledger.folder import RunFolder
+
+    return one_line(RunFolder(asset.state_home() / "runs" / run).label).replace("\t", " ")
 
 
 def models(current: str) -> Iterable[str]:

@@ -76,6 +76,32 @@ def show_run(run: options.RUN = "last", as_json: options.JSON = False) -> None:
             show.print_run(shown)
 
 
+@app.command("rename")
+def rename_run(
+    run: options.RUN,
+    title: Annotated[str, typer.Argument(help="What it is to be called; empty: as it was.")],
+) -> None:
+    """Call a run by another title, which lists, searches and exports show.
+
+    agentcli runs rename last "The run that mended median"
+    agentcli runs rename last ""
+
+    What the run was called when it began stays in its ledger.
+    """
+    from agentcli import asset
+    from agentcli.cli.table import one_line
+    from agentcli.ledger.bundle import is_bundle
+    from agentcli.ledger.folder import find_run
+
+    if is_bundle(run):
+        hint = f"Import it first: agentcli runs import {run}"
+        raise UsageError("a bundle is not renamed", hint=hint)
+    folder = find_run(asset.state_home(), run)
+    started = folder.started()
+    folder.rename(title)
+    print(one_line(f"{folder.id}: {folder.label or started.title or started.agent.pattern}"))
+
+
 @app.command("search")
 def search_runs(
     text: Annotated[str, typer.Argument(help="What to look for, in any case.")],

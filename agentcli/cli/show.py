@@ -19,6 +19,7 @@ class Shown:
     """A run to be shown. name: by which commands find it. files: where they are."""
 
     run: str
+    title: str
     plan: "Plan"
     report: "Report"
     files: dict[str, str]
@@ -48,7 +49,8 @@ def shown_of(folder: "RunFolder", wanted: str) -> Shown:
         goes_on = report.standing.status in ("parked", "open")
         if goes_on and not folder.imported.exists():
             commands.insert(0, f"agentcli resume {name}")
-    return Shown(folder.id, folder.given().plan, report, files, commands)
+    plan = folder.given().plan
+    return Shown(folder.id, folder.label or plan.title, plan, report, files, commands)
 
 
 def document(shown: Shown) -> dict[str, Any]:
@@ -58,7 +60,7 @@ def document(shown: Shown) -> dict[str, Any]:
     plan, report = shown.plan, shown.report
     return {
         "run": shown.run,
-        "title": plan.title,
+        "title": shown.title,
         "status": report.standing.status,
         "why": report.standing.why,
         "message": report.message,
@@ -105,7 +107,7 @@ def print_run(shown: Shown) -> None:
 
     color = wants_color(sys.stdout, os.environ)
     room = terminal.width() - 13 if sys.stdout.isatty() else 10_000
-    print(style(one_line(f"{shown.run}  {shown.plan.title}"), "bold", color=color))
+    print(style(one_line(f"{shown.run}  {shown.title}"), "bold", color=color))
     for name, text in lines_of(shown):
         told = visible(text).split("\n")
         if name in PROSE:

@@ -105,6 +105,7 @@ runs/ID/ledger.jsonl  All that happened in a run: agentcli help ledger.
 runs/ID/plan.json  What it was given: profile, task, tools, limits.
 runs/ID/outputs/  Outputs too long for the model.
 runs/ID/private/  Secrets that the ledger must not hold.
+runs/ID/title  What you called it later: agentcli runs rename.
 runs/ID/workspace/  The copy that a task worked on, if it asked for one.
 store/  States of workspaces before changes.
 history  What was typed in chats.

@@ -177,7 +177,7 @@ def run_row(folder: RunFolder, started: RunStarted, report: Report, head: str) -
     plan, tally = folder.given().plan, report.tally
     return (
         folder.id,
-        started.title or started.agent.pattern,
+        folder.label or started.title or started.agent.pattern,
         report.standing.status,
         report.standing.why,
         plan.profile,

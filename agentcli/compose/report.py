@@ -89,7 +89,7 @@ def glance_at(run: RunFolder) -> Glance:
             run.id,
             standing_of(last, is_running=is_running(run, last)),
             head.profile,
-            started.title or started.agent.pattern,
+            run.label or started.title or started.agent.pattern,
             first.at_us,
             tally,
         )

@@ -28,7 +28,7 @@ MOST_BYTES = 1 << 30
 MOST_FILES = 10_000
 MOST_MANIFEST_BYTES = 4 << 20
 NAME = re.compile(
-    r"ledger\.jsonl|plan\.json|outputs/[0-9a-f]{24}\.txt|private/(?:key|[0-9a-f]{16})"
+    r"ledger\.jsonl|plan\.json|title|outputs/[0-9a-f]{24}\.txt|private/(?:key|[0-9a-f]{16})"
 )
 RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-z]{3,16}")
 SUFFIXES = (".agentrun", ".tar.gz", ".tgz")
@@ -74,6 +74,7 @@ def write_bundle(folder: RunFolder, path: Path, *, with_private: bool, force: bo
     contents: dict[str, bytes | Path] = {
         "ledger.jsonl": ledger,
         "plan.json": folder.path / "plan.json",
+        **({"title": folder.label.encode()} if folder.label else {}),
         **{f"outputs/{file.name}": file for file in outputs},
         **{f"private/{file.name}": file for file in secrets if with_private},
     }

@@ -14,8 +14,10 @@ from agentcli.core.record import encode, hash_as_stored
 from agentcli.core.redact import map_strings, restore
 from agentcli.errors import InputError, LedgerDamagedError, LedgerError, MissingFileError
 from agentcli.ledger.line import decode_line, refuse_newer
-from agentcli.ledger.vault import FIELDS, Vault, find_secret, write_private
+from agentcli.ledger.vault import FIELDS, Vault, find_secret, sync_folder, write_private
 
+MOST_TITLE = 200  # characters
+HIDDEN = "."  # what begins so in the folder of runs is none: a run that is being deleted
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
 
@@ -45,6 +47,38 @@ class RunFolder:
     def workspace(self) -> Path:
         """The workspace of a run that works on a copy."""
         return self.path / "workspace"
+
+    @property
+    def title(self) -> Path:
+        """There if a person gave the run a name: its text, in UTF-8."""
+        return self.path / "title"
+
+    @property
+    def label(self) -> str:
+        """What a person called the run later, "" for nothing."""
+        try:
+            with self.title.open("rb") as file:
+                return file.read(4 * MOST_TITLE).decode("utf-8", "replace").strip()
+        except OSError:
+            return ""
+
+    def rename(self, title: str) -> None:
+        """Give the run a name, or take it away: "". Raises InputError, LedgerError."""
+        title = " ".join(title.split())
+        if len(title) > MOST_TITLE:
+            raise InputError(f"a title of {len(title)} characters: at most {MOST_TITLE} fit")
+        try:
+            data = title.encode()
+        except UnicodeEncodeError as error:
+            raise InputError("a title that is not UTF-8") from error
+        if title:
+            write_private(self.title, data)
+            return
+        try:
+            self.title.unlink(missing_ok=True)
+            sync_folder(self.path)
+        except OSError as error:
+            raise LedgerError(f"{self.title}: cannot be removed: {error.strerror}") from error
 
     def keep_plan(self, plan: Plan, known: tuple[str, ...]) -> None:
         """Store what the run is given, without secrets. known: exact ones. Raises LedgerError."""
@@ -175,7 +209,7 @@ def all_runs(state: Path) -> Iterator[RunFolder]:
     folder = runs_folder(state)
     if folder.is_dir():
         for path in sorted(folder.iterdir(), reverse=True):
-            if (path / "ledger.jsonl").is_file():
+            if not path.name.startswith(HIDDEN) and (path / "ledger.jsonl").is_file():
                 yield RunFolder(path)
 
 

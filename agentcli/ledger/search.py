@@ -49,6 +49,8 @@ def search_run(run: RunFolder, text: str, warn: Callable[[str], None]) -> Iterat
     # What is plain stands in a line as it is, so most lines need not be decoded.
     word = max(text.lower().split(), key=len, default="")
     plain = word.encode() if re.fullmatch(r"[a-z0-9_.,:;/()-]+", word) else b""
+    if (match := wanted.search(run.label)) is not None:
+        yield hit_of(run.id, 1, "title", run.label, match)
     try:
         with run.ledger.open("rb") as file:
             for number, line in enumerate(file, start=1):

@@ -108,6 +108,14 @@ def test_what_could_come_next(home: Path, words: tuple[str, ...], expected: list
     assert values(*words) == expected
 
 
+def test_a_run_is_offered_with_what_a_person_called_it(home: Path) -> None:
+    run = "20260101-100000-000aaa"
+    (home / "runs" / run / "title").write_text("My\trun \x1b[31m")
+    found = dict(next_words(["audit", "trail", ""]))
+    assert (found[run], found["last"]) == ("My run ", "")
+    assert dict(next_words(["audit", "export", run, ""])) == found
+
+
 def test_all_commands_are_offered_with_what_they_do(home: Path) -> None:
     found = dict(next_words([""]))
     assert {"chat", "run", "resume", "replay", "runs", "tools", "sandbox", "help"} <= found.keys()

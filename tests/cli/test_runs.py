@@ -222,3 +222,41 @@ def test_what_is_asked_wrongly_is_a_sentence(
     ended = program.run("runs", *words)
     assert says in ended.stderr
     assert (ended.returncode, ended.stdout) == (code, "")
+
+
+def test_a_title_that_a_person_gives_is_shown_everywhere(program: Program) -> None:
+    played = program.play({"text": "ok"})
+    run, ledger = played.document["run"], Path(played.document["ledger"]).read_bytes()
+    named = program.run("runs", "rename", "last", "My \x1b[31mneedle\n漢字")
+    assert (named.returncode, named.stdout) == (0, f"{run}: My needle 漢字\n")
+    assert "My needle 漢字" in program.run("runs", "list").stdout
+    assert "My needle 漢字" in program.run("runs", "show").stdout
+    shown = json.loads(program.run("runs", "show", "--json").stdout)
+    (row,) = json.loads(program.run("runs", "list", "--json").stdout)
+    assert shown["title"] == row["title"] == "My \x1b[31mneedle 漢字"
+    (hit,) = json.loads(program.run("runs", "search", "needle", "--json").stdout)
+    assert (hit["run"], hit["record"], hit["kind"]) == (run, 1, "title")
+    assert "needle" in program.run("runs", "export", "last", "--svg", "-").stdout
+    program.run("runs", "export", "last", "--bundle", "x.agentrun")
+    assert "needle" in program.run("runs", "show", "x.agentrun").stdout
+    assert Path(played.document["ledger"]).read_bytes() == ledger
+    assert program.run("runs", "rename", "last", "").stdout == f"{run}: Go.\n"
+    assert "  Go." in program.run("runs", "list").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("nope", "x"), 66, "no such run"),
+        (("last", "x" * 201), 65, "at most 200"),
+        (("x.agentrun", "x"), 64, "agentcli runs import x.agentrun"),
+        (("last",), 64, "TITLE is missing"),
+    ],
+)
+def test_a_title_that_cannot_be_given_is_a_sentence(
+    program: Program, words: tuple[str, ...], code: int, says: str
+) -> None:
+    program.play({"text": "ok"})
+    ended = program.run("runs", "rename", *words)
+    assert says in ended.stderr
+    assert (ended.returncode, ended.stdout) == (code, "")

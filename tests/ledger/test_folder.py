@@ -37,3 +37,29 @@ def test_a_run_is_found_by_its_id_a_unique_part_or_its_path(tmp_path: Path) -> N
 def test_a_run_s_folder_is_for_its_owner_only(tmp_path: Path) -> None:
     run = new_run(tmp_path / "state", BEGIN)
     assert run.path.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_title_is_kept_privately_in_one_line_and_can_be_taken_away(tmp_path: Path) -> None:
+    (run,) = make_runs(tmp_path, 1)
+    assert run.label == ""
+    run.rename(" Two\n  lines\t")
+    assert (run.label, run.title.read_text()) == ("Two lines", "Two lines")
+    assert run.title.stat().st_mode & 0o777 == 0o600
+    run.rename("漢" * 200)
+    assert run.label == "漢" * 200
+    with pytest.raises(InputError, match="a title of 201 characters: at most 200"):
+        run.rename("x" * 201)
+    with pytest.raises(InputError, match="not UTF-8"):
+        run.rename("\udcff")
+    assert run.label == "漢" * 200
+    run.rename("  ")
+    run.rename("")
+    assert (run.label, run.title.exists()) == ("", False)
+    run.title.write_bytes(b"\xff" + b"x" * 10_000_000)
+    assert len(run.label) == 800
+
+
+def test_a_run_that_is_being_deleted_is_none(tmp_path: Path) -> None:
+    runs = make_runs(tmp_path, 2)
+    runs[1].path.rename(runs[1].path.with_name(f".pruned-{runs[1].id}"))
+    assert list(all_runs(tmp_path)) == runs[:1]
