@@ -246,8 +246,14 @@ def find_run(state: Path, wanted: str) -> RunFolder:
     raise MissingFileError(f"{wanted}: no such run", hint="List them: agentcli runs list")
 
 
-def last_event(path: Path, window: int = 1 << 16) -> Event | None:
+def last_event(path: Path) -> Event | None:
     """Return the last event of a ledger that can be read, without reading all of it."""
+    last = last_record(path)
+    return last.event if last else None
+
+
+def last_record(path: Path, window: int = 1 << 16) -> Recorded | None:
+    """Return the last record of a ledger that can be read, without reading all of it."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
         while True:
@@ -255,7 +261,7 @@ def last_event(path: Path, window: int = 1 << 16) -> Event | None:
             lines = file.read().split(b"\n")
             for line in reversed(lines[0 if window >= size else 1 : -1]):
                 try:
-                    return decode_line(line).event
+                    return decode_line(line)
                 except (msgspec.MsgspecError, RecursionError):
                     continue
             if window >= size:
