@@ -6,10 +6,18 @@ from dataclasses import dataclass, field
 
 from agentcli.approval.signed import Signers
 from agentcli.core.approval import approval_text
-from agentcli.core.event import Answered, Forked, Prepared, Recorded, RunStarted, Started
+from agentcli.core.event import (
+    Answered,
+    Forked,
+    Prepared,
+    Recorded,
+    RunStarted,
+    Settled,
+    Started,
+)
 from agentcli.core.policy import Policy
-from agentcli.core.step import AskPerson, RunTool, StepId
-from agentcli.core.tool import ToolRule, tier_of
+from agentcli.core.step import AskPerson, Call, RunTool, StepId
+from agentcli.core.tool import Facts, ToolRule, tier_of
 from agentcli.errors import AgentcliError
 
 
@@ -21,6 +29,7 @@ class Guard:
     run: str = ""
     requester: str = ""
     answers: dict[tuple[StepId, str], Answered] = field(default_factory=dict)
+    prepared: dict[StepId, Prepared] = field(default_factory=dict)  # of the open calls
 
     def note(self, rec: Recorded) -> None:
         match rec.event:
@@ -30,6 +39,10 @@ class Guard:
                 self.run = run
             case Answered(yes=True, signature=signature) as answer if signature:
                 self.answers[answer.step, answer.bound] = answer
+            case Prepared(id=(step, _)) as prepared:
+                self.prepared[step] = prepared
+            case Settled(step=step):
+                self.prepared.pop(step, None)
 
     @property
     def signers(self) -> Signers:
@@ -42,8 +55,19 @@ class Guard:
     def is_for(self, start: Started) -> bool:
         if not isinstance(start.act, RunTool):
             return False
-        rule = self.policy.tools.get(start.act.call.tool, ToolRule())
-        return tier_of(rule, start.act.facts) == "privileged"
+        return self.is_privileged(start.act.call, start.act.facts)
+
+    def is_privileged(self, call: Call, facts: Facts) -> bool:
+        return tier_of(self.policy.tools.get(call.tool, ToolRule()), facts) == "privileged"
+
+    def text_of(self, step: StepId, asked: AskPerson) -> str:
+        """Return the text that a yes to this question has to sign, "" if it needs no signature."""
+        found = self.prepared.get(step)
+        if asked.question != "may_it_run" or found is None:
+            return ""
+        if not self.is_privileged(found.call, found.facts):
+            return ""
+        return approval_text(self.run, step, found.call, asked.bound, found.facts)
 
     def problem(self, start: Started, at_us: int | None = None) -> str:
         """Return why a privileged call must not run. at_us: when it was said yes to."""

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from agentcli.core.event import Input, Paused, Prepared, Started
+from msgspec.structs import replace
+
+from agentcli.core.event import Answered, Edited, Input, Paused, Prepared, Started
 from agentcli.core.policy import Ask, Policy, judge
-from agentcli.core.question import Answer, Question
+from agentcli.core.question import Answer, Question, Sign
 from agentcli.core.step import AskPerson, StepId
 from agentcli.core.tool import ToolRule, tier_of
 from agentcli.core.view import Read
@@ -16,47 +18,69 @@ from agentcli.core.view import Read
 class Human:
     """show_card: puts one question on the screen and waits for the answer.
 
-    read: gives the event of a record. put: the inbox.
+    read: gives the event of a record. put: the inbox. by: who it is.
+    signing: what a yes to a question is signed with, None where it needs no signature.
     """
 
     policy: Policy
     show_card: Callable[[Question], Awaitable[Answer]]
     read: Read
     put: Callable[[Input], None]
+    by: str = ""
+    signing: Callable[[StepId, AskPerson], Sign | None] = lambda step, asked: None
     tasks: dict[StepId, asyncio.Task[None]] = field(default_factory=dict)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def ask(self, start: Started, question: AskPerson) -> None:
-        asked = self.question(start.id[0], question)
-        self.tasks[asked.step] = asyncio.get_running_loop().create_task(self.wait(asked))
-
-    def question(self, step: StepId, asked: AskPerson) -> Question:
-        prepared = self.read(asked.prepared)
-        assert isinstance(prepared, Prepared), asked.prepared
-        rule = self.policy.tools.get(prepared.call.tool, ToolRule())
-        tier = tier_of(rule, prepared.facts)
-        verdict = judge(self.policy, (), prepared.call, prepared.facts)
-        is_past = asked.question == "did_it_happen"
-        reason = verdict.reason if isinstance(verdict, Ask) and not is_past else ""
-        return Question(
-            step, asked.question, prepared.call, prepared.facts, tier, asked.bound, reason
-        )
+        step = start.id[0]
+        sign = self.signing(step, question)
+        asked = question_of(self.policy, self.read, step, question, sign)
+        self.tasks[step] = asyncio.get_running_loop().create_task(self.wait(asked))
 
     async def wait(self, asked: Question) -> None:
         async with self.turn:
             try:
-                self.put(await self.show_card(asked))
+                answer = await self.show_card(asked)
+                if isinstance(answer, Answered) and not answer.by:
+                    answer = replace(answer, by=self.by)
+                self.put(answer)
             except Exception:  # the question cannot be put: nothing may wait for its answer
                 self.put(Paused("interrupted"))
                 raise
 
+    def answered(self, answer: Answered | Edited) -> None:
+        """Take the question away, and say who has answered it, if that was somebody else."""
+        words = "changed elsewhere"
+        if isinstance(answer, Answered):
+            words = f"answered by {answer.by or 'somebody'}: {'yes' if answer.yes else 'no'}"
+        self.withdraw(answer.step, words)
+
     def settled(self, step: StepId) -> None:
         """Take the question away: its step is over."""
+        self.withdraw(step, "")
+
+    def withdraw(self, step: StepId, why: str) -> None:
         task = self.tasks.pop(step, None)
         if task is not None:
-            task.cancel()
+            task.cancel(why)
 
     async def close(self) -> None:
         for task in self.tasks.values():
             task.cancel()
         await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+
+
+def question_of(
+    policy: Policy, read: Read, step: StepId, asked: AskPerson, sign: Sign | None = None
+) -> Question:
+    """Return what a person is to see of a question. read: gives the event of a record."""
+    prepared = read(asked.prepared)
+    assert isinstance(prepared, Prepared), asked.prepared
+    rule = policy.tools.get(prepared.call.tool, ToolRule())
+    tier = tier_of(rule, prepared.facts)
+    verdict = judge(policy, (), prepared.call, prepared.facts)
+    is_past = asked.question == "did_it_happen"
+    reason = verdict.reason if isinstance(verdict, Ask) and not is_past else ""
+    return Question(
+        step, asked.question, prepared.call, prepared.facts, tier, asked.bound, reason, sign
+    )

@@ -6,13 +6,13 @@ import shutil
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agentcli import asset
 from agentcli.compose.key import Credentials
 from agentcli.compose.outcome import Outcome, Tally, outcome_of
 from agentcli.compose.session import Front, Session, make_model, quiet_front
-from agentcli.core.event import Input, Pause, Paused, Recorded
+from agentcli.core.event import Answered, Edited, Input, Pause, Paused, Prepared, Recorded
 from agentcli.core.plan import Plan
 from agentcli.core.sandbox import SandboxSpec
 from agentcli.errors import UnavailableError
@@ -28,6 +28,7 @@ class OneShot:
     """One process's work at one run. `more`: facts beside its start or resumption.
 
     known: exact secrets that no record may hold.
+    earlier: an answer that was given before, and the call as it was shown.
     """
 
     plan: Plan
@@ -36,14 +37,14 @@ class OneShot:
     known: tuple[str, ...] = ()
     front: Front = field(default_factory=quiet_front)
     more: tuple[Input, ...] = ()
+    earlier: tuple[Answered | Edited, Prepared] | None = None
 
     async def go(self) -> Outcome:
         """Return what came of it. Raises LedgerError, and whatever its parts cannot mend."""
         tally = Tally()
-        front = Front(
-            both(tally.publish, self.front.publish), self.front.show, self.front.show_card
-        )
-        async with Session(self.plan, self.folder, front, self.model, self.known) as session:
+        front = replace(self.front, publish=both(tally.publish, self.front.publish))
+        plan, folder, earlier = self.plan, self.folder, self.earlier
+        async with Session(plan, folder, front, self.model, self.known, earlier) as session:
             for rec in session.records:
                 tally.publish(rec)
                 self.front.recall(rec)

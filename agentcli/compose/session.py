@@ -6,6 +6,7 @@ import importlib
 import json
 import pkgutil
 import random
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -15,14 +16,21 @@ from typing import Any
 from msgspec.structs import replace
 
 from agentcli import __version__, asset
+from agentcli.approval.door import Door
+from agentcli.approval.earlier import Earlier
 from agentcli.approval.guard import Guard
 from agentcli.approval.human import Human
 from agentcli.approval.nobody import Nobody
+from agentcli.approval.signed import sign
 from agentcli.approval.who import local_name
 from agentcli.compose.key import Credentials
+from agentcli.config.settings import load_config
 from agentcli.core.event import (
+    Answered,
+    Edited,
     Forked,
     Input,
+    Prepared,
     Recorded,
     Replied,
     RunResumed,
@@ -34,12 +42,18 @@ from agentcli.core.fold import fold_all
 from agentcli.core.message import Reply, Request, ToolSpec
 from agentcli.core.plan import Plan, StoredTool
 from agentcli.core.policy import Rules
-from agentcli.core.question import Answer, Question
+from agentcli.core.question import Answer, Question, Sign
 from agentcli.core.sandbox import SandboxSpec
 from agentcli.core.state import RunState
-from agentcli.core.step import Pattern
+from agentcli.core.step import AskPerson, Pattern, StepId
 from agentcli.core.view import View
-from agentcli.errors import AgentcliError, LedgerDamagedError, UnavailableError
+from agentcli.core.visible import visible
+from agentcli.errors import (
+    AgentcliError,
+    LedgerDamagedError,
+    NotPermittedError,
+    UnavailableError,
+)
 from agentcli.ledger.file import FileJournal
 from agentcli.ledger.folder import Given, RunFolder
 from agentcli.ledger.read import read_ledger
@@ -49,7 +63,7 @@ from agentcli.loop.ask import Asker
 from agentcli.loop.check import Checker
 from agentcli.loop.inbox import QueueInbox
 from agentcli.loop.perform import Acts, now_us
-from agentcli.loop.port import Model, Sandbox, Show
+from agentcli.loop.port import Approver, Model, Sandbox, Show
 from agentcli.loop.run import run as run_loop
 from agentcli.tool.gateway import Gateway
 from agentcli.tool.history import past_of
@@ -70,17 +84,22 @@ def rules_of(given: Given) -> Rules:
     return Rules(patterns(), given.plan.policy, given.policy)
 
 
+def say_on_stderr(text: str) -> None:
+    print(visible(text), file=sys.stderr, flush=True)
+
+
 @dataclass
 class Front:
     """What a run shows itself on. show_card: None where nobody can be asked.
 
-    recall: takes what was before this process.
+    recall: takes what was before this process. say: takes words for a person.
     """
 
     publish: Callable[[Recorded], None]
     show: Show
     show_card: Callable[[Question], Awaitable[Answer]] | None = None
     recall: Callable[[Recorded], None] = lambda rec: None
+    say: Callable[[str], None] = say_on_stderr
 
 
 def quiet_front() -> Front:
@@ -194,6 +213,7 @@ class Session:
     """A run in this process: its ledger is open for writing, its sandbox on first use.
 
     known: exact secrets that no record may hold.
+    earlier: an answer that was given before, and the call as it was shown.
     Use as `async with`. Raises LedgerBusyError, LedgerDamagedError, LedgerError.
     """
 
@@ -202,6 +222,7 @@ class Session:
     front: Front
     model: Model
     known: tuple[str, ...] = ()
+    earlier: tuple[Answered | Edited, Prepared] | None = None
     inbox: QueueInbox = field(default_factory=QueueInbox)
     state: RunState = field(default_factory=RunState)
 
@@ -226,13 +247,17 @@ class Session:
             if isinstance(rec.event, RunStarted | Forked):
                 self.guard.note(rec)
         self.sandbox = LazySandbox(self.plan, self.folder)
+        self.human = self.make_human()
         self.approver = self.make_approver()
         self.acts = self.make_acts(vault)
+        self.door = Door(self.folder.path, self.folder.id, self.guard, self.inbox.put)
+        await self.door.open()
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        if isinstance(self.approver, Human):
-            await self.approver.close()
+        await self.door.close()
+        if self.human is not None:
+            await self.human.close()
         await self.sandbox.close()
         await self.model.close()
         self.journal.close()
@@ -246,11 +271,25 @@ class Session:
     def attended(self) -> bool:
         return self.front.show_card is not None
 
-    def make_approver(self) -> Human | Nobody:
+    def make_human(self) -> Human | None:
         if self.front.show_card is None:
-            return Nobody()
-        read = self.journal.read
-        return Human(self.plan.policy, self.front.show_card, read, self.inbox.put)
+            return None
+        read, put = self.journal.read, self.inbox.put
+        policy, show = self.plan.policy, self.front.show_card
+        return Human(policy, show, read, put, local_name(), self.signing)
+
+    def make_approver(self) -> Approver:
+        others: Approver = self.human or Nobody()
+        if self.earlier is None:
+            return others
+        answer, seen = self.earlier
+        return Earlier(answer, seen, self.journal.read, self.inbox.put, self.front.say, others)
+
+    def signing(self, step: StepId, asked: AskPerson) -> Sign | None:
+        """Return what a yes to a question is signed with, None where it needs no signature."""
+        text = self.guard.text_of(step, asked)
+        workspace = Path(self.plan.sandbox.workspace)
+        return signing_with(workspace, self.guard, text, self.folder.id) if text else None
 
     def make_acts(self, vault: Vault) -> Acts:
         plan = self.plan
@@ -316,12 +355,19 @@ class Session:
             )
         except BaseExceptionGroup as group:
             raise cause_of(group) from None
+        if isinstance(self.approver, Earlier):
+            self.approver.close()
         return self.state
 
     def publish(self, rec: Recorded) -> None:
         self.guard.note(rec)
-        if isinstance(rec.event, Settled) and isinstance(self.approver, Human):
-            self.approver.settled(rec.event.step)
+        self.door.note(rec)
+        if self.human is not None:
+            match rec.event:
+                case Settled(step=step):
+                    self.human.settled(step)
+                case Answered() | Edited() as answer:
+                    self.human.answered(answer)
         self.front.publish(rec)
 
     def warm(self) -> None:
@@ -349,6 +395,23 @@ class Session:
     def go_on(self, *, stops: bool = False) -> RunResumed:
         """Return the first fact of a resumed run. stops: that is only to end."""
         return RunResumed(self.journal.epoch, self.attended, __version__, stops)
+
+
+def signing_with(workspace: Path, guard: Guard, text: str, run: str) -> Sign:
+    """Return how the person at this terminal signs a text: with the key of their settings."""
+    key = load_config(workspace).signing_key
+
+    async def make() -> tuple[str, str]:
+        if key is None:
+            hint = f"Set approval: {{key: FILE}}, or elsewhere: agentcli approve {run}"
+            raise NotPermittedError("There is no key here to sign with.", hint=hint)
+        signature = await sign(key, text)
+        return await asyncio.to_thread(guard.signers.check, text, signature), signature
+
+    words = f"a yes is signed with {key}"
+    if key is None:
+        words = f"a yes needs one, and no key is set here; elsewhere: agentcli approve {run}"
+    return Sign(words, make)
 
 
 def cause_of(group: BaseExceptionGroup[BaseException]) -> BaseException:

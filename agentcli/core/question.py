@@ -1,6 +1,7 @@
 """What a person is asked, and what they may answer."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Literal
 
 from agentcli.core.event import Answered, Edited, Interrupted, Paused
@@ -10,8 +11,22 @@ from agentcli.core.tool import Facts, RiskTier
 
 
 @dataclass(frozen=True)
+class Sign:
+    """How a yes is signed. `with_what`: in words. `make`: returns who signed, and the signature.
+
+    It may ask for a passphrase at the terminal. Raises an error that says why nothing counts.
+    """
+
+    with_what: str
+    make: Callable[[], Awaitable[tuple[str, str]]]
+
+
+@dataclass(frozen=True)
 class Question:
-    """What a person is to see: the call as it will run, and what is known of it."""
+    """What a person is to see: the call as it will run, and what is known of it.
+
+    sign: a yes counts only with a signature.
+    """
 
     step: StepId
     kind: Kind
@@ -20,10 +35,19 @@ class Question:
     tier: RiskTier
     bound: str
     reason: str = ""
+    sign: Sign | None = field(default=None, compare=False)
 
-    def answered(self, yes: bool, reason: str = "", *, session: bool = False) -> Answered:
+    def answered(
+        self,
+        yes: bool,
+        reason: str = "",
+        *,
+        session: bool = False,
+        signed: tuple[str, str] = ("", ""),
+    ) -> Answered:
+        """Return the answer. signed: who signed it, and their signature."""
         scope: Literal["once", "session"] = "session" if session else "once"
-        return Answered(self.step, self.kind, self.bound, yes, reason, scope)
+        return Answered(self.step, self.kind, self.bound, yes, reason, scope, *signed)
 
     def edited(self, args: Args) -> Edited:
         return Edited(self.step, self.bound, args)

@@ -78,10 +78,10 @@ class Chat:
         history.touch(mode=0o600)
         self.prompt = Prompt(history, self.on_line, self.on_interrupt, self.leave, self.footer)
         self.transcript = Transcript(self.prompt, terminal.width, color)
-        front = Front(self.publish, self.transcript.show, self.show_card)
+        front = Front(self.publish, self.transcript.show, self.show_card, say=self.say)
         shot = self.shot
         plan, folder, model = shot.plan, shot.folder, shot.model
-        async with Session(plan, folder, front, model, shot.known) as self.session:
+        async with Session(plan, folder, front, model, shot.known, shot.earlier) as self.session:
             self.greet()
             for rec in self.session.records:
                 self.note(rec)

@@ -62,7 +62,8 @@ class Talk:
         self.progress = Progress(sys.stderr)
         front = Front(self.publish, lambda signal: None)
         shot = self.shot
-        async with Session(shot.plan, shot.folder, front, shot.model, shot.known) as self.session:
+        parts = (shot.plan, shot.folder, front, shot.model, shot.known, shot.earlier)
+        async with Session(*parts) as self.session:
             for rec in self.session.records:
                 self.tally.publish(rec)
             first = self.session.go_on() if self.session.records else self.session.begin()

@@ -12,6 +12,8 @@ from typing import TextIO
 from agentcli.core.event import Interrupted, Paused
 from agentcli.core.question import Answer, Question
 from agentcli.core.tool import RESTORE
+from agentcli.core.visible import visible
+from agentcli.errors import AgentcliError
 from agentcli.shell.ask import Choice, ask_card
 from agentcli.shell.card import Card
 
@@ -40,12 +42,14 @@ def card_of(question: Question) -> Card:
         where = "on this machine itself, as you, with its network"
     is_past = question.kind == "did_it_happen"
     title = "Did this happen? It was cut off while it ran." if is_past else "May this run?"
+    signed = [("signature", question.sign.with_what)] if question.sign else []
     return Card(
         title=title,
         tier=question.tier,
         tool=question.call.tool,
         arguments=question.call.args,
         facts=[
+            *signed,
             ("where", where),
             ("undo", undo_in_words(question)),
             *(("note", note) for note in facts.notes),
@@ -75,10 +79,30 @@ async def ask_person(
     stop: Interrupted | Paused,
     give_back: Callable[[str], None] = lambda text: None,
 ) -> Answer:
-    """Show the card and return the answer. When cancelled, the card is withdrawn first.
+    """Show the card and return the answer, signed where that is needed.
 
+    When cancelled, the card is withdrawn first and the reason, if there is one, is said.
     stop: what "stop" does to the run. give_back: takes what was typed for something else.
     """
+    try:
+        while True:
+            choice = await shown(question, out)
+            give_back(choice.typed_before)
+            if choice.kind not in ("yes", "session") or question.sign is None:
+                return answer_of(question, choice, stop)
+            try:
+                return question.answered(True, signed=await question.sign.make())
+            except AgentcliError as error:
+                out.write(visible(f"{error}\n{error.hint}\n" if error.hint else f"{error}\n"))
+                out.flush()
+    except asyncio.CancelledError as why:
+        out.write("".join(visible(f"{words}\n") for words in why.args if words))
+        out.flush()
+        raise
+
+
+async def shown(question: Question, out: TextIO) -> Choice:
+    """Show the card and return what was chosen. When cancelled, the card is withdrawn first."""
     withdrawn = threading.Event()
     asking = asyncio.ensure_future(
         asyncio.to_thread(
@@ -92,13 +116,11 @@ async def ask_person(
         )
     )
     try:
-        choice = await asyncio.shield(asking)
+        return await asyncio.shield(asking)
     except asyncio.CancelledError:
         withdrawn.set()
         await asking
         raise
-    give_back(choice.typed_before)
-    return answer_of(question, choice, stop)
 
 
 def answer_of(question: Question, choice: Choice, stop: Interrupted | Paused) -> Answer:

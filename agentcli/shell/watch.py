@@ -65,9 +65,12 @@ def show_run(
         finally:
             region.resume()
 
+    def say(text: str) -> None:
+        region.write_above(f"{text}\n")
+
     async def go() -> Outcome:
         ticker = asyncio.create_task(tick(transcript))
-        front = Front(publish, transcript.show, show_card, transcript.recall)
+        front = Front(publish, transcript.show, show_card, transcript.recall, say)
         try:
             return await replace(shot, front=front).go()
         finally:
