@@ -268,12 +268,14 @@ def backends(current: str) -> Iterable[str]:
 # By the name of an option or an argument, or by the group's name and it.
 VALUES: dict[str, Callable[[str], Iterable[str]]] = {
     "profile": names("profiles"),
+    "what_if": names("profiles"),
     "model": models,
     "sandbox": backends,
     "task": tasks,
     "run": runs,
     "runs": runs,
     "ledger": runs,
+    "against": runs,
     "workspace": lambda current: [FOLDERS],
     "output": lambda current: [FILES],
     "mount": lambda current: [FOLDERS],

@@ -9,6 +9,8 @@ from agentcli.cli import options
 from agentcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agentcli.ledger.folder import RunFolder
     from agentcli.ledger.read import Reading
 
@@ -18,6 +20,12 @@ def replay(
     verify: Annotated[
         bool, typer.Option("--verify", help="Recompute every decision and compare.")
     ] = False,
+    what_if: Annotated[
+        str | None, typer.Option("--what-if", help="Judge every call again by this profile.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option("--against", help="Find where it parts from this run.")
+    ] = None,
     speed: Annotated[
         float | None, typer.Option("--speed", min=0.01, help="How much faster.")
     ] = None,
@@ -30,47 +38,100 @@ def replay(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Of a run under way, begin at the present.")
     ] = False,
+    as_json: options.JSON = False,
 ) -> int:
     """Watch a run again as it looked, or recompute it from its ledger.
 
     agentcli replay last --speed 4
     agentcli replay 20261123-1130 --verify
-    agentcli replay last --follow
+    agentcli replay last --against 20261123-1130
 
     Keys: space stops and goes on, n and b go one on and one back, g goes to a record by its
     number, + and - change the speed, q leaves. Without a terminal it waits for nothing unless
     --speed is given. A run under way is shown as it goes on.
+
+    The other ways show no run and run nothing. --verify computes every decision from the facts.
+    --what-if PROFILE says which calls would now be allowed, asked or denied. --against RUN finds
+    the first step where two runs part: by what was said, called, decided and done, not by times,
+    ids or costs. The exit code is 1 where something differs.
     """
     from agentcli import asset
     from agentcli.ledger.bundle import opened_run
-    from agentcli.ledger.follow import Follower
     from agentcli.ledger.read import read_ledger
 
-    if verify and (instant or speed is not None or step or to is not None or follow):
-        message = "--verify does not go with --instant, --speed, --step, --to or --follow"
+    ways = {"--verify": verify, "--what-if": what_if, "--against": against}
+    shown = {
+        "--speed": speed is not None,
+        "--step": step,
+        "--to": to is not None,
+        "--follow": follow,
+    }
+    way = refuse_misfits(ways, shown, instant=instant, as_json=as_json)
+    with opened_run(asset.state_home(), ledger) as folder:
+        match way:
+            case "--verify":
+                return verify_run(folder, read_ledger(folder.ledger))
+            case "--what-if":
+                from agentcli.cli.whatif import show_rulings
+
+                return show_rulings(folder, what_if or "", as_json=as_json)
+            case "--against":
+                from agentcli.cli.differ import compare_runs
+
+                with opened_run(asset.state_home(), against or "") as other:
+                    return compare_runs(folder, other, as_json=as_json)
+        return watch_run(folder, speed, to, instant=instant, step=step, follow=follow)
+
+
+def refuse_misfits(
+    ways: "Mapping[str, object]", shown: "Mapping[str, bool]", *, instant: bool, as_json: bool
+) -> str:
+    """Return the one way of replay that is asked for, "" to watch. Raises UsageError.
+
+    shown: the options of watching. --instant asks every way for what it does anyway.
+    """
+    wanted = [name for name, value in ways.items() if value not in (None, False)]
+    watching = [name for name, value in shown.items() if value]
+    if len(wanted) > 1:
+        raise UsageError(f"{' and '.join(wanted)} do not go together")
+    if wanted and watching:
+        message = f"{wanted[0]} does not go with {' or '.join(watching)}"
         raise UsageError(message, hint="It shows nothing, and looks at all that is there.")
-    if instant and (speed is not None or step or follow):
-        raise UsageError("--instant does not go with --speed, --step or --follow")
-    if step and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError("--step needs a terminal, for its keys")
+    if instant and (misfits := [name for name in watching if name != "--to"]):
+        raise UsageError(f"--instant does not go with {' or '.join(misfits)}")
+    if as_json and wanted in ([], ["--verify"]):
+        raise UsageError(
+            f"--json goes with {', '.join(name for name in ways if name != '--verify')}"
+        )
+    return wanted[0] if wanted else ""
+
+
+def watch_run(
+    folder: "RunFolder",
+    speed: float | None,
+    to: int | None,
+    *,
+    instant: bool,
+    step: bool,
+    follow: bool,
+) -> int:
+    """Show the run as it looked."""
+    from agentcli.ledger.follow import Follower
     from agentcli.shell.playback import Wish, watch
 
+    if step and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("--step needs a terminal, for its keys")
     waits = not instant and (sys.stdout.isatty() or speed is not None)
     wish = Wish(speed or 1.0 if waits else None, step, to or 0, follow, stays=not instant)
-    with opened_run(asset.state_home(), ledger) as folder:
-        if verify:
-            return verify_run(folder, read_ledger(folder.ledger))
-        with Follower(folder.ledger) as follower:
-            return watch(follower, folder.id, wish)
+    with Follower(folder.ledger) as follower:
+        return watch(follower, folder.id, wish)
 
 
 def verify_run(folder: "RunFolder", reading: "Reading") -> int:
     """Print whether the ledger is what its rules make of its facts."""
-    import msgspec
-
+    from agentcli.cli.differ import print_difference
     from agentcli.compose.session import rules_of
     from agentcli.core.record import encode
-    from agentcli.core.visible import visible
     from agentcli.errors import InputError
     from agentcli.ledger.verify import verify
 
@@ -90,8 +151,5 @@ def verify_run(folder: "RunFolder", reading: "Reading") -> int:
                 "could not be compared"
             )
         return 0
-    due = "to wait" if difference.due is None else msgspec.json.encode(difference.due).decode()
-    print(f"record {difference.seq} differs")
-    print(visible(f"  due:   {due}"))
-    print(visible(f"  found: {msgspec.json.encode(difference.found).decode()}"))
+    print_difference(difference)
     return 1

@@ -67,7 +67,7 @@ def make_plan(
     catalog = read_catalog()
     model = absolute(over.model or profile.model or catalog.default)
     info = model_info(catalog, model, profile)
-    offered = known_tools(profile, "tools", tools)
+    policy = policy_of(config, profile, tools)
     spec = sandbox_spec(profile, workspace, over.backend, over.mounts)
     limit = limit_uusd(profile, over)
     refuse_unknown_price(model, info, limit)
@@ -78,17 +78,7 @@ def make_plan(
         model=model,
         system=system_prompt(profile, spec, config),
         agent=agent,
-        policy=Policy(
-            tools={name: tool.rule for name, tool in tools.items()},
-            offered=offered,
-            asks=known_tools(profile, "ask", tools),
-            tiers=tiers_of(profile),
-            model=info,
-            max_tokens=max_tokens,
-            tries=profile.tries or 5,
-            signers=config.allowed_signers(),
-            separate=config.is_separate,
-        ),
+        policy=replace(policy, model=info, max_tokens=max_tokens),
         sandbox=spec,
         tools={name: store_tool(tool) for name, tool in tools.items()},
         effort=profile.effort or "",
@@ -102,6 +92,22 @@ def make_plan(
         program=__version__,
     )
     return replace(plan, policy=replace(plan.policy, overhead_tokens=overhead(plan)))
+
+
+def policy_of(config: Config, profile: Profile, tools: Mapping[str, LoadedTool]) -> Policy:
+    """Return how a profile judges calls; the model's price is no part of that.
+
+    Raises ConfigError naming the profile's line.
+    """
+    return Policy(
+        tools={name: tool.rule for name, tool in tools.items()},
+        offered=known_tools(profile, "tools", tools),
+        asks=known_tools(profile, "ask", tools),
+        tiers=tiers_of(profile),
+        tries=profile.tries or 5,
+        signers=config.allowed_signers(),
+        separate=config.is_separate,
+    )
 
 
 def absolute(model: str) -> str:

@@ -56,7 +56,7 @@ from agentcli.errors import (
 )
 from agentcli.ledger.file import FileJournal
 from agentcli.ledger.folder import Given, RunFolder
-from agentcli.ledger.read import read_ledger
+from agentcli.ledger.recording import recorded
 from agentcli.ledger.seal import Seal
 from agentcli.ledger.vault import Outputs, Vault
 from agentcli.loop.ask import Asker
@@ -182,8 +182,7 @@ def warm_model(name: str) -> None:
 
 def recorded_replies(folder: RunFolder) -> list[Reply]:
     """Return what the model said in a run, with the secrets that its ledger does not hold."""
-    vault = Vault(folder.private)
-    events = (vault.restore(rec.event) for rec in read_ledger(folder.ledger).records)
+    events = (rec.event for rec in recorded(folder))
     return [
         Reply(event.blocks, event.stop, event.usage, event.model, event.request_id, event.note)
         for event in events

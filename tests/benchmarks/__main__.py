@@ -1,18 +1,19 @@
 """Measures what users feel, each beside a floor in the same run. Reported, never asserted.
 
-python -m tests.benchmarks [rounds | markdown | startup]
+python -m tests.benchmarks [rounds | markdown | startup | replay]
 """
 
 import sys
 import tempfile
 
 from tests.benchmarks.markdown import markdown
+from tests.benchmarks.replay import replay
 from tests.benchmarks.rounds import rounds
 from tests.benchmarks.startup import startup
 
 
 def main() -> None:
-    known = {"rounds": rounds, "markdown": markdown, "startup": startup}
+    known = {"rounds": rounds, "markdown": markdown, "startup": startup, "replay": replay}
     for name in sys.argv[1:] or known:
         with tempfile.TemporaryDirectory() as home:
             print(f"== {name}")

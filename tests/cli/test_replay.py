@@ -149,7 +149,6 @@ def test_without_a_terminal_it_waits_only_if_told_to(program: Program) -> None:
     [
         (("--instant", "--speed", "2"), "does not go with"),
         (("--instant", "--step"), "does not go with"),
-        (("--verify", "--instant"), "--verify does not go with"),
         (("--verify", "--speed", "2"), "--verify does not go with"),
         (("--verify", "--step"), "--verify does not go with"),
         (("--verify", "--to", "1"), "--verify does not go with"),
@@ -165,6 +164,13 @@ def test_options_that_do_not_fit_are_refused(
     ended = program.run("replay", "last", *words)
     assert says in ended.stderr
     assert (ended.returncode, ended.stdout) == (64, "")
+
+
+def test_verify_is_instant_anyway(program: Program) -> None:
+    program.play({"text": "ok"})
+    both = program.run("replay", "last", "--instant", "--verify")
+    assert (both.returncode, both.stderr) == (0, "")
+    assert both.stdout == program.run("replay", "last", "--verify").stdout
 
 
 def start_slowly(program: Program, *turns: dict[str, Any]) -> "subprocess.Popen[bytes]":
