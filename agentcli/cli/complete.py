@@ -283,6 +283,8 @@ VALUES: dict[str, Callable[[str], Iterable[str]]] = {
     "svg": lambda current: [FILES],
     "sqlite": lambda current: [FILES],
     "file": lambda current: [FILES],
+    "replay model": lambda current: ["live", "recorded", *models(current)],
+    "replay tools": lambda current: ["live"],
     "config key": settings,
     "tools name": tools,
     "runs name": runs,

@@ -33,14 +33,14 @@ def compared(one: "RunFolder", other: "RunFolder") -> "tuple[Parting | None, int
 
 
 def parting_document(one: str, other: str, parting: "Parting | None", steps: int) -> dict[str, Any]:
-    document: dict[str, Any] = {"run": one, "against": other, "same": parting is None}
+    document: dict[str, Any] = {"one": one, "other": other, "same": parting is None}
     document["steps"] = steps
     if parting is not None:
         document["difference"] = {
             "step": parting.step,
             "what": parting.what,
-            "run": {"record": parting.one.record, "text": parting.one.text},
-            "against": {"record": parting.other.record, "text": parting.other.text},
+            "one": {"record": parting.one.record, "text": parting.one.text},
+            "other": {"record": parting.other.record, "text": parting.other.text},
         }
     return document
 

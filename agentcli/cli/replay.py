@@ -26,6 +26,16 @@ def replay(
     against: Annotated[
         str | None, typer.Option("--against", help="Find where it parts from this run.")
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="Ask it anew, tools recorded: live, recorded, or one."),
+    ] = None,
+    tools: Annotated[
+        str | None, typer.Option("--tools", help="live: the tools run again, in a copy.")
+    ] = None,
+    sandbox: options.SANDBOX = "",
+    usd: options.USD = "",
+    steps: options.STEPS = None,
     speed: Annotated[
         float | None, typer.Option("--speed", min=0.01, help="How much faster.")
     ] = None,
@@ -44,7 +54,7 @@ def replay(
 
     agentcli replay last --speed 4
     agentcli replay 20261123-1130 --verify
-    agentcli replay last --against 20261123-1130
+    agentcli replay last --tools live
 
     Keys: space stops and goes on, n and b go one on and one back, g goes to a record by its
     number, + and - change the speed, q leaves. Without a terminal it waits for nothing unless
@@ -53,13 +63,26 @@ def replay(
     The other ways show no run and run nothing. --verify computes every decision from the facts.
     --what-if PROFILE says which calls would now be allowed, asked or denied. --against RUN finds
     the first step where two runs part: by what was said, called, decided and done, not by times,
-    ids or costs. The exit code is 1 where something differs.
+    ids or costs.
+
+    Two ways drive the run anew, as a new run, and say where it went otherwise. With --model a
+    model is asked what was asked then, while tools and answers come from the ledger: live is the
+    run's own model, recorded repeats what it said. With --tools live that is repeated too, and
+    the tools run, in a copy of the workspace as it was before the first change.
+
+    The exit code is 1 where something differs.
     """
     from agentcli import asset
     from agentcli.ledger.bundle import opened_run
     from agentcli.ledger.read import read_ledger
 
-    ways = {"--verify": verify, "--what-if": what_if, "--against": against}
+    ways = {
+        "--verify": verify,
+        "--what-if": what_if,
+        "--against": against,
+        "--model": model,
+        "--tools": tools,
+    }
     shown = {
         "--speed": speed is not None,
         "--step": step,
@@ -67,6 +90,10 @@ def replay(
         "--follow": follow,
     }
     way = refuse_misfits(ways, shown, instant=instant, as_json=as_json)
+    if sandbox and way != "--tools":
+        raise UsageError("--sandbox goes with --tools live")
+    if (usd or steps is not None) and way != "--model":
+        raise UsageError("--usd and --steps go with --model")
     with opened_run(asset.state_home(), ledger) as folder:
         match way:
             case "--verify":
@@ -80,6 +107,14 @@ def replay(
 
                 with opened_run(asset.state_home(), against or "") as other:
                     return compare_runs(folder, other, as_json=as_json)
+            case "--model":
+                from agentcli.cli.redrive import replay_with_model
+
+                return replay_with_model(folder, model or "", usd, steps, as_json=as_json)
+            case "--tools":
+                from agentcli.cli.redrive import replay_with_tools
+
+                return replay_with_tools(folder, tools or "", sandbox, as_json=as_json)
         return watch_run(folder, speed, to, instant=instant, step=step, follow=follow)
 
 

@@ -47,7 +47,7 @@ def shown_of(folder: "RunFolder", wanted: str) -> Shown:
     else:
         files = {"ledger": str(folder.ledger), "outputs": str(folder.outputs)}
         goes_on = report.standing.status in ("parked", "open")
-        if goes_on and not folder.imported.exists():
+        if goes_on and folder.goes_on:
             commands.insert(0, f"agentcli resume {name}")
     plan = folder.given().plan
     return Shown(folder.id, folder.label or plan.title, plan, report, files, commands)

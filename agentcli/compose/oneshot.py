@@ -27,7 +27,7 @@ from agentcli.sandbox.health import Health
 class OneShot:
     """One process's work at one run. `more`: facts beside its start or resumption.
 
-    known: exact secrets that no record may hold.
+    known: exact secrets that no record may hold. open: makes the session that the work is.
     earlier: an answer that was given before, and the call as it was shown.
     """
 
@@ -38,13 +38,15 @@ class OneShot:
     front: Front = field(default_factory=quiet_front)
     more: tuple[Input, ...] = ()
     earlier: tuple[Answered | Edited, Prepared] | None = None
+    open: Callable[[Plan, RunFolder, Front, Model, tuple[str, ...]], Session] = Session
 
     async def go(self) -> Outcome:
         """Return what came of it. Raises LedgerError, and whatever its parts cannot mend."""
         tally = Tally()
         front = replace(self.front, publish=both(tally.publish, self.front.publish))
-        plan, folder, earlier = self.plan, self.folder, self.earlier
-        async with Session(plan, folder, front, self.model, self.known, earlier) as session:
+        session = self.open(self.plan, self.folder, front, self.model, self.known)
+        session.earlier = self.earlier
+        async with session:
             for rec in session.records:
                 tally.publish(rec)
                 self.front.recall(rec)

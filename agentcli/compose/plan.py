@@ -238,6 +238,21 @@ def sandbox_spec(
     )
 
 
+def with_other_model(plan: Plan, model: str) -> Plan:
+    """Return the plan of a new run with another model, and what is known of its price.
+
+    Raises ConfigError where that is not known though money is limited.
+    """
+    if model.startswith(("scripted:", "recorded:")):
+        return replace(plan, model=model)
+    info = read_catalog().find(model)
+    refuse_unknown_price(model, info, plan.limit_uusd)
+    most = info.max_output_tokens if info is not None else 0
+    max_tokens = min(plan.max_tokens, most) if most else plan.max_tokens
+    policy = replace(plan.policy, model=info, max_tokens=max_tokens)
+    return replace(plan, model=model, policy=policy, max_tokens=max_tokens)
+
+
 def refuse_other_price(plan: Plan, model: str) -> None:
     """Refuse a model whose price the limits of the run were not made for."""
     catalog = read_catalog()

@@ -63,7 +63,7 @@ from agentcli.loop.ask import Asker
 from agentcli.loop.check import Checker
 from agentcli.loop.inbox import QueueInbox
 from agentcli.loop.perform import Acts, now_us
-from agentcli.loop.port import Approver, Model, Sandbox, Show
+from agentcli.loop.port import Approver, Model, Sandbox, Show, Toolbox
 from agentcli.loop.run import run as run_loop
 from agentcli.tool.gateway import Gateway
 from agentcli.tool.history import past_of
@@ -182,11 +182,14 @@ def warm_model(name: str) -> None:
 
 def recorded_replies(folder: RunFolder) -> list[Reply]:
     """Return what the model said in a run, with the secrets that its ledger does not hold."""
-    events = (rec.event for rec in recorded(folder))
+    records = list(recorded(folder))
+    # One that was cut by a pause was asked for again, and stands in no conversation.
+    settled = {rec.event.at for rec in records if isinstance(rec.event, Settled)}
+    events = ((rec.event, rec.seq in settled) for rec in records)
     return [
         Reply(event.blocks, event.stop, event.usage, event.model, event.request_id, event.note)
-        for event in events
-        if isinstance(event, Replied) and (event.whole or event.blocks)
+        for event, is_settled in events
+        if isinstance(event, Replied) and (event.whole or (event.blocks and is_settled))
     ]
 
 
@@ -301,19 +304,7 @@ class Session:
             plan.policy.model,
             lambda: draw.randrange(1_000_000),
         )
-        workspace, tools = Path(plan.sandbox.workspace), stored_tools(plan)
-        toolbox = Gateway(
-            tools,
-            plan.sandbox,
-            self.sandbox,
-            Snapshots(workspace, asset.state_home() / "store", plan.sandbox.hidden),
-            vault.redactor.clean,
-            Outputs(self.folder.outputs).put,
-            outputs_seen_at(plan, self.folder),
-            plan.clip_chars,
-            past=past_of(self.records, tools),
-        )
-        checker = Checker(workspace, read, Judge())
+        toolbox, checker = self.make_toolbox(vault), self.make_checker()
         restore = vault.restore
 
         def restored(start: Started) -> Started:
@@ -334,6 +325,24 @@ class Session:
             digest,
             version,
         )
+
+    def make_toolbox(self, vault: Vault) -> Toolbox:
+        plan = self.plan
+        workspace, tools = Path(plan.sandbox.workspace), stored_tools(plan)
+        return Gateway(
+            tools,
+            plan.sandbox,
+            self.sandbox,
+            Snapshots(workspace, asset.state_home() / "store", plan.sandbox.hidden),
+            vault.redactor.clean,
+            Outputs(self.folder.outputs).put,
+            outputs_seen_at(plan, self.folder),
+            plan.clip_chars,
+            past=past_of(self.records, tools),
+        )
+
+    def make_checker(self) -> Checker:
+        return Checker(Path(self.plan.sandbox.workspace), self.journal.read, Judge())
 
     async def run(self, *first: Input) -> RunState:
         """Go on with these facts until the run is parked or has ended.
@@ -373,6 +382,9 @@ class Session:
         """Begin to load and open, side by side, what the first ask and the first call will need."""
         # No run waits for this thread: one that ends early leaves it behind.
         threading.Thread(target=warm_model, args=(self.plan.model,), daemon=True).start()
+        self.warm_tools()
+
+    def warm_tools(self) -> None:
         if self.plan.policy.offered:
             self.sandbox.warm()
 

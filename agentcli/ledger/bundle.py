@@ -21,6 +21,7 @@ from agentcli.ledger.export import PRIVATE, exported
 from agentcli.ledger.folder import RunFolder, find_run, runs_folder
 from agentcli.ledger.follow import Follower
 from agentcli.ledger.read import read_ledger
+from agentcli.ledger.vault import write_private
 
 BUNDLE_VERSION = 1
 MANIFEST = "manifest.json"
@@ -90,6 +91,16 @@ def plain_files(folder: Path) -> list[Path]:
         return []
     found = (file for file in folder.iterdir() if file.is_file() and not file.is_symlink())
     return sorted(file for file in found if NAME.fullmatch(f"{folder.name}/{file.name}"))
+
+
+def copy_outputs(source: RunFolder, target: RunFolder) -> None:
+    """Put the whole outputs of one run beside another one, too. Raises LedgerError."""
+    try:
+        target.outputs.mkdir(mode=0o700, exist_ok=True)
+        for path in plain_files(source.outputs):
+            write_private(target.outputs / path.name, path.read_bytes())
+    except OSError as error:
+        raise LedgerError(f"{target.outputs}: cannot be written: {error.strerror}") from error
 
 
 def pack(about: Manifest, contents: dict[str, bytes | Path], file: BinaryIO) -> None:

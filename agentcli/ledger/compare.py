@@ -94,18 +94,23 @@ def traits_of(records: Iterable[Recorded]) -> Traits:
     """Return what was so at each step, in the order in which it last became so.
 
     Times, ids, numbers of records and costs are left out, and so is thinking. Of what was tried
-    again only the last try counts. Marks of secrets count without their hash, which is each
-    run's own.
+    again only the last try counts; a failure or a reply that was cut, only where a step settled
+    by it. Marks of secrets count without their hash, which is each run's own.
     """
     traits: Traits = {}
+    open_ones: dict[int, Recorded] = {}  # count only once their step has settled by them
     heard = 0
     for rec in records:
-        heard += isinstance(rec.event, UserSaid)
-        for step, what, value, text in said_by(rec.event, heard):
-            traits.pop((step, what), None)
-            traits[step, what] = Trait(rec.seq, plain(value), str(plain(text)))
-        if isinstance(rec.event, Replied | ToolEnded):
-            traits.pop((rec.event.id[0], "failure"), None)
+        event = rec.event
+        heard += isinstance(event, UserSaid)
+        if isinstance(event, Failed) or (isinstance(event, Replied) and not event.whole):
+            open_ones[rec.seq] = rec
+            continue
+        ended = open_ones.get(event.at) if isinstance(event, Settled) else None
+        for one in (ended, rec) if ended else (rec,):
+            for step, what, value, text in said_by(one.event, heard):
+                traits.pop((step, what), None)
+                traits[step, what] = Trait(one.seq, plain(value), str(plain(text)))
     return traits
 
 

@@ -91,6 +91,16 @@ class RunFolder:
         """There if the run came from elsewhere: it is looked at and never gone on with."""
         return self.path / "imported"
 
+    @property
+    def replayed(self) -> Path:
+        """There if the run was made by a replay: what its tools said was recorded elsewhere."""
+        return self.path / "replayed"
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the run may go on here, as far as its origin tells."""
+        return not (self.imported.exists() or self.replayed.exists())
+
     def plan(self) -> Plan:
         """Return what the run was given, to go on with it.
 
@@ -102,6 +112,11 @@ class RunFolder:
             hint = f"Ask what it was asked anew: agentcli run ... --model recorded:{self.id}"
             raise InputError(
                 f"{self.id}: was imported, so it can be watched, not resumed", hint=hint
+            )
+        if self.replayed.exists():
+            raise InputError(
+                f"{self.id}: was made by a replay, so it can be watched, not resumed",
+                hint="To go on with a live model from any record of a run: agentcli runs fork RUN",
             )
         if given.missing:
             message = f"{self.path / 'plan.json'}: {given.missing} secrets of it are gone"
@@ -233,8 +248,9 @@ def find_run(state: Path, wanted: str) -> RunFolder:
     if wanted == "last":
         if not runs:
             raise MissingFileError(f"there are no runs in {runs_folder(state)} yet")
-        # What was imported is named as its maker liked: it must not stand before one's own.
-        return next((run for run in runs if not run.imported.exists()), runs[0])
+        # What was imported is named as its maker liked, and a replay is looked at once: neither
+        # must stand before one's own last work.
+        return next((run for run in runs if run.goes_on), runs[0])
     found = [run for run in runs if run.id == wanted] or [
         run for run in runs if run.id.startswith(wanted) or run.id.endswith(wanted)
     ]

@@ -1,15 +1,21 @@
 """Answers with what a model once said, to drive a recorded run again."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from agentcli.core.message import Delta, ModelError, Reply, Request, Turn
 
+STOPPED = "interrupted"
+
 
 class Recorded:
-    """Gives the request with i turns in its history the i-th recorded reply."""
+    """Gives the request with i turns in its history the i-th recorded reply.
 
-    def __init__(self, replies: Sequence[Reply]) -> None:
-        self._replies = replies
+    stop_wait_s: how long a reply that was once stopped in its midst waits to be stopped again.
+    """
+
+    def __init__(self, replies: Sequence[Reply], stop_wait_s: float = 0) -> None:
+        self._replies, self._stop_wait_s = replies, stop_wait_s
 
     async def reply(self, request: Request, show: Callable[[Delta], None]) -> Reply:
         place = sum(isinstance(message, Turn) for message in request.messages)
@@ -22,6 +28,8 @@ class Recorded:
                     show(Delta(kind, text))
                 case {"type": "tool_use", "name": str(name)}:
                     show(Delta("tool", name))
+        if reply.stop == STOPPED:
+            await asyncio.sleep(self._stop_wait_s)
         return reply
 
     async def close(self) -> None:

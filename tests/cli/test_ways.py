@@ -81,7 +81,7 @@ def test_against_finds_the_first_step_where_two_runs_part(program: Program) -> N
     other = json.loads(program.run("replay", one, "--against", three, "--json").stdout)
     assert (other["same"], other["steps"]) == (False, 5)
     assert other["difference"]["what"] == "result"
-    assert other["difference"]["run"]["record"] > 0
+    assert other["difference"]["one"]["record"] > 0
 
 
 def test_a_verify_that_fails_shows_the_field_that_differs_on_both_sides(
