@@ -10,6 +10,7 @@ from agentcli.core.event import (
     Edited,
     Failed,
     Prepared,
+    Probed,
     Recorded,
     Settled,
     Started,
@@ -72,6 +73,8 @@ class Past:
                     self.open[id[0]].ended = outcome
                 elif isinstance(outcome, Failed):
                     self.open[id[0]].prepared = outcome
+            case Probed(id=id, happened="yes", output=output) if id[0] in self.open:
+                self.open[id[0]].ended = ToolEnded(id, "done", output)
             case Checked(id=id) as checked:
                 act = self.acts[id]
                 if isinstance(act, Check) and act.what == "files":

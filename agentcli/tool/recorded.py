@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from agentcli.core.event import Failed, Prepared, Started, ToolEnded
-from agentcli.core.step import Call, Prepare, RunTool
+from agentcli.core.event import Failed, Prepared, Probed, Started, ToolEnded
+from agentcli.core.step import Call, Prepare, Probe, RunTool
 from agentcli.loop.past import NOT_RECORDED, Past
 from agentcli.loop.port import Show
 
@@ -29,6 +29,10 @@ class RecordedTools:
         if deed.ended is None:
             return ToolEnded(start.id, "unknown")  # the recording ends before the call did
         return replace(deed.ended, id=start.id)
+
+    async def probe(self, start: Started, probe: Probe) -> Probed:
+        """Say nothing: what a tool once told of a call stands in the call's own end."""
+        return Probed(start.id, "unknown")
 
 
 def unknown(start: Started, call: Call) -> Failed:
