@@ -6,13 +6,13 @@ import shutil
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from agentcli import asset
 from agentcli.compose.key import Credentials
-from agentcli.compose.outcome import Outcome, Tally, outcome_of
+from agentcli.compose.outcome import Outcome, outcome_of
 from agentcli.compose.session import Front, Session, make_model, quiet_front
-from agentcli.core.event import Answered, Edited, Input, Pause, Paused, Prepared, Recorded
+from agentcli.core.event import Answered, Edited, Input, Pause, Paused, Prepared
 from agentcli.core.plan import Plan
 from agentcli.core.sandbox import SandboxSpec
 from agentcli.errors import UnavailableError
@@ -42,17 +42,13 @@ class OneShot:
 
     async def go(self) -> Outcome:
         """Return what came of it. Raises LedgerError, and whatever its parts cannot mend."""
-        tally = Tally()
-        front = replace(self.front, publish=both(tally.publish, self.front.publish))
-        session = self.open(self.plan, self.folder, front, self.model, self.known)
+        session = self.open(self.plan, self.folder, self.front, self.model, self.known)
         session.earlier = self.earlier
         async with session:
-            for rec in session.records:
-                tally.publish(rec)
+            for rec in session.open_calls():
                 self.front.recall(rec)
             if state_is_over(session):
-                return outcome_of(session.state, tally, session.journal.read)
-            first = session.go_on() if session.records else session.begin()
+                return outcome_of(session.state, session.tally, session.journal.read)
             session.warm()
             pause = session.inbox.put
             with signals(lambda why: pause(Paused(why))):
@@ -60,10 +56,10 @@ class OneShot:
                     self.plan.time_s, lambda: pause(Paused("time"))
                 )
                 try:
-                    state = await session.run(first, *self.more)
+                    state = await session.run(session.first(), *self.more)
                 finally:
                     timer.cancel()
-            return outcome_of(state, tally, session.journal.read)
+            return outcome_of(state, session.tally, session.journal.read)
 
 
 @contextmanager
@@ -120,16 +116,6 @@ def run_to_end(work: Coroutine[None, None, Outcome]) -> Outcome:
 
 def state_is_over(session: Session) -> bool:
     return session.state.phase == "ended"
-
-
-def both(
-    one: Callable[[Recorded], None], other: Callable[[Recorded], None]
-) -> Callable[[Recorded], None]:
-    def publish(rec: Recorded) -> None:
-        one(rec)
-        other(rec)
-
-    return publish
 
 
 @contextmanager

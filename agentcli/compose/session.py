@@ -8,7 +8,7 @@ import pkgutil
 import random
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,12 @@ from agentcli.approval.nobody import Nobody
 from agentcli.approval.signed import sign
 from agentcli.approval.who import local_name
 from agentcli.compose.key import Credentials
+from agentcli.compose.outcome import Tally
+from agentcli.compose.taken import Taken
 from agentcli.config.settings import load_config
 from agentcli.core.event import (
     Answered,
     Edited,
-    Forked,
     Input,
     Prepared,
     Recorded,
@@ -38,7 +39,6 @@ from agentcli.core.event import (
     Settled,
     Started,
 )
-from agentcli.core.fold import fold_all
 from agentcli.core.message import Reply, Request, ToolSpec
 from agentcli.core.plan import Plan, StoredTool
 from agentcli.core.policy import Rules
@@ -66,7 +66,6 @@ from agentcli.loop.perform import Acts, now_us
 from agentcli.loop.port import Approver, Model, Sandbox, Show, Toolbox
 from agentcli.loop.run import run as run_loop
 from agentcli.tool.gateway import Gateway
-from agentcli.tool.history import past_of
 from agentcli.tool.manifest import LoadedTool
 from agentcli.tool.schema import Arguments
 from agentcli.tool.snapshot import Snapshots
@@ -231,23 +230,24 @@ class Session:
     async def __aenter__(self) -> "Session":
         vault = Vault(self.folder.private, self.known)
         seal = Seal(asset.state_home(), self.folder.path)
-        self.journal = FileJournal(self.folder.ledger, vault, now_us, seal=seal)
-        self.records = self.journal.records
-        self.journal.records = []  # read once, when the run is taken up
+        self.tools = stored_tools(self.plan)
+        self.taken = Taken(self.tools)
         try:
-            self.rules = self.make_rules()
-            self.state = fold_all(self.records)
+            self.journal = FileJournal(
+                self.folder.ledger, vault, now_us, seal=seal, taker=self.taken
+            )
         except (AssertionError, LookupError) as error:
-            self.journal.close()
             message = f"{self.folder.ledger}: its records do not follow from each other: {error}"
             raise LedgerDamagedError(message) from error
+        try:
+            self.rules = self.make_rules()
         except AgentcliError:
             self.journal.close()
             raise
+        self.state = self.taken.state
         self.guard = Guard(self.plan.policy)
-        for rec in self.records:  # a yes of an earlier process counts no more
-            if isinstance(rec.event, RunStarted | Forked):
-                self.guard.note(rec)
+        for rec in self.taken.views.origin:  # a yes of an earlier process counts no more
+            self.guard.note(rec)
         self.sandbox = LazySandbox(self.plan, self.folder)
         self.human = self.make_human()
         self.approver = self.make_approver()
@@ -265,9 +265,24 @@ class Session:
         self.journal.close()
 
     def make_rules(self) -> Rules:
-        if self.records:
-            return rules_of(self.folder.given())
-        return Rules(patterns(), self.plan.policy)
+        if self.taken.is_new:
+            return Rules(patterns(), self.plan.policy)
+        return rules_of(self.folder.given())
+
+    @property
+    def tally(self) -> Tally:
+        """What the run has come to so far, with what earlier processes did."""
+        return self.taken.views.tally
+
+    def open_calls(self) -> Iterator[Recorded]:
+        """Yield what is known of the calls that an earlier process left open."""
+        for records in self.taken.views.calls.values():
+            yield from records
+
+    def last_records(self, count: int) -> list[Recorded]:
+        """Return the last records of earlier processes, as they are stored."""
+        last = self.state.seq
+        return [self.journal.record(seq) for seq in range(max(1, last - count + 1), last + 1)]
 
     @property
     def attended(self) -> bool:
@@ -328,9 +343,9 @@ class Session:
 
     def make_toolbox(self, vault: Vault) -> Toolbox:
         plan = self.plan
-        workspace, tools = Path(plan.sandbox.workspace), stored_tools(plan)
+        workspace = Path(plan.sandbox.workspace)
         return Gateway(
-            tools,
+            self.tools,
             plan.sandbox,
             self.sandbox,
             Snapshots(workspace, asset.state_home() / "store", plan.sandbox.hidden),
@@ -338,7 +353,7 @@ class Session:
             Outputs(self.folder.outputs).put,
             outputs_seen_at(plan, self.folder),
             plan.clip_chars,
-            past=past_of(self.records, tools),
+            past=self.taken.views.sessions.past.lost(),
         )
 
     def make_checker(self) -> Checker:
@@ -368,6 +383,7 @@ class Session:
         return self.state
 
     def publish(self, rec: Recorded) -> None:
+        self.taken.note(rec)
         self.guard.note(rec)
         self.door.note(rec)
         if self.human is not None:
@@ -387,6 +403,10 @@ class Session:
     def warm_tools(self) -> None:
         if self.plan.policy.offered:
             self.sandbox.warm()
+
+    def first(self) -> RunStarted | RunResumed:
+        """Return the first fact of this process."""
+        return self.begin() if self.taken.is_new else self.go_on()
 
     def begin(self) -> RunStarted:
         """Return the first fact of a new run."""

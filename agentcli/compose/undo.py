@@ -18,9 +18,11 @@ from agentcli.core.step import Undoing
 from agentcli.core.tool import RESTORE
 from agentcli.core.tool import Undo as UndoCall
 from agentcli.errors import InputError
-from agentcli.ledger.effects import Effect, effects_of
+from agentcli.ledger.effects import Effect, Effects
 from agentcli.ledger.file import FileJournal
 from agentcli.ledger.folder import RunFolder
+from agentcli.ledger.read import read_ledger
+from agentcli.ledger.seal import Seal
 from agentcli.ledger.vault import Vault
 from agentcli.loop.perform import now_us
 from agentcli.tool.compensate import missing
@@ -172,10 +174,12 @@ class Undo:
 
         Raises InputError where the run has first to go on; LedgerError.
         """
-        records: list[Recorded] = []
+        effects = Effects()
+        for rec in read_ledger(self.folder.ledger).records:
+            effects.take(rec)
 
         def publish(rec: Recorded) -> None:
-            records.append(rec)
+            effects.take(rec)
             self.front.publish(rec)
             match rec.event:
                 case Settled(step=step) if step.startswith("undo.") and "/" not in step:
@@ -184,9 +188,6 @@ class Undo:
 
         front = Front(publish, self.front.show, self.front.show_card)
         async with Session(self.plan, self.folder, front, Silent()) as session:
-            records += session.records
-            for rec in session.records:
-                self.front.recall(rec)
             is_chat = session.state.chat and session.state.phase != "ended"
             if is_chat and session.state.leaves:
                 raise InputError(
@@ -197,7 +198,7 @@ class Undo:
             with signals(lambda why: session.inbox.put(Paused(why))):
                 await session.run(session.go_on(stops=not is_chat), UndoAsked(calls, local_name()))
         wanted = {effect.at for effect in picked}
-        return [effect for effect in effects_of(records) if effect.at in wanted]
+        return [effect for effect in effects.found.values() if effect.at in wanted]
 
     def undo_of(self, effect: Effect) -> UndoCall:
         undo = effect.undo
@@ -211,6 +212,7 @@ def give_up(folder: RunFolder, effect: Effect, reason: str) -> None:
 
     Raises LedgerBusyError, LedgerError.
     """
-    with FileJournal(folder.ledger, Vault(folder.private), now_us) as journal:
+    seal = Seal(asset.state_home(), folder.path)
+    with FileJournal(folder.ledger, Vault(folder.private), now_us, seal=seal) as journal:
         journal.seal(Dropped(effect.at, local_name(), reason))
         asyncio.run(journal.sync())

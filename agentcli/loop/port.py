@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from agentcli.core.event import (
+    Checkpointed,
     Event,
     Failed,
     Input,
@@ -17,6 +18,7 @@ from agentcli.core.event import (
 )
 from agentcli.core.message import Delta, Reply, Request
 from agentcli.core.sandbox import Job, JobEnd, SandboxFacts
+from agentcli.core.state import RunState
 from agentcli.core.step import AskPerson, Prepare, Probe, RunTool
 
 Show = Callable[[Signal], None]
@@ -30,6 +32,9 @@ class Journal(Protocol):
 
     async def sync(self) -> None:
         """Return once all that was sealed is safe. An error ends the run: never try again."""
+
+    def keep(self, state: RunState) -> Checkpointed | None:
+        """Keep the state after all that is safe, if it is time; returns what to record of that."""
 
 
 class Performer(Protocol):

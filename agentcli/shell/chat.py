@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Literal
@@ -66,7 +66,6 @@ def chat_with(shot: OneShot, time_s: int | None = None) -> int:
 class Chat:
     shot: OneShot
     time_s: int | None = None
-    tally: Tally = field(default_factory=Tally)
     turn: StepId = ""  # the one that is under way
     interrupted_at: float = 0.0
     leaving: bool = False
@@ -83,9 +82,9 @@ class Chat:
         plan, folder, model = shot.plan, shot.folder, shot.model
         async with Session(plan, folder, front, model, shot.known, shot.earlier) as self.session:
             self.greet()
-            for rec in self.session.records:
-                self.note(rec)
-            for rec in self.session.records[-SHOWN_AGAIN:]:
+            steps = self.session.state.steps.values()
+            self.turn = next((step.id for step in steps if step.parent == ROOT), "")
+            for rec in self.session.last_records(SHOWN_AGAIN):
                 self.transcript.publish(rec)
             await self.prompt.flush()
             self.session.warm()
@@ -124,7 +123,7 @@ class Chat:
 
     async def keep_running(self) -> None:
         session = self.session
-        first: list[Input] = [session.go_on() if session.records else session.begin()]
+        first: list[Input] = [session.first()]
         first += self.shot.more
         while not self.leaving:
             state = await session.run(*first)
@@ -152,8 +151,11 @@ class Chat:
         if is_end_of_turn and self.hint:
             self.say(self.hint)
 
+    @property
+    def tally(self) -> Tally:
+        return self.session.tally
+
     def note(self, rec: Recorded) -> None:
-        self.tally.publish(rec)
         match rec.event:
             case Grown(step=step, steps=steps) if step == ROOT:
                 self.turn = f"{ROOT}/{steps[0].name}"

@@ -3,11 +3,11 @@
 import asyncio
 import sys
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TextIO
 
 from agentcli.compose.oneshot import OneShot, run_to_end, signals
-from agentcli.compose.outcome import Outcome, Tally, answer_in, exit_when_failed, outcome_of
+from agentcli.compose.outcome import Outcome, answer_in, exit_when_failed, outcome_of
 from agentcli.compose.session import Front, Session
 from agentcli.core.event import Failed, Grown, Paused, Recorded, Settled, UserSaid
 from agentcli.core.step import ROOT, StepId
@@ -53,7 +53,6 @@ class Talk:
     said: TextIO
     out: TextIO
     time_s: int | None = None
-    tally: Tally = field(default_factory=Tally)
     turn: StepId = ""
     failed: int = 0  # the exit code of what failed
 
@@ -64,9 +63,6 @@ class Talk:
         shot = self.shot
         parts = (shot.plan, shot.folder, front, shot.model, shot.known, shot.earlier)
         async with Session(*parts) as self.session:
-            for rec in self.session.records:
-                self.tally.publish(rec)
-            first = self.session.go_on() if self.session.records else self.session.begin()
             self.session.warm()
             loop = asyncio.get_running_loop()
             threading.Thread(target=self.read, args=(loop,), daemon=True).start()
@@ -75,12 +71,12 @@ class Talk:
             self.speak()
             try:
                 with signals(lambda why: put(Paused(why))):
-                    state = await self.session.run(first, *shot.more)
+                    state = await self.session.run(self.session.first(), *shot.more)
             finally:
                 self.speaking.cancel()
                 if timer is not None:
                     timer.cancel()
-            outcome = outcome_of(state, self.tally, self.session.journal.read)
+            outcome = outcome_of(state, self.session.tally, self.session.journal.read)
             return replace(outcome, exit_code=self.failed or outcome.exit_code)
 
     def read(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -104,7 +100,6 @@ class Talk:
         self.session.inbox.put(UserSaid(line.strip(), ROOT) if line else Paused("left"))
 
     def publish(self, rec: Recorded) -> None:
-        self.tally.publish(rec)
         self.progress.publish(rec)
         match rec.event:
             case Grown(step=step, steps=steps) if step == ROOT:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
 from msgspec.structs import replace
 
-from agentcli.core.event import Failed, Recorded, RunResumed, Started, ToolEnded
+from agentcli.core.event import Failed, Forked, Recorded, RunResumed, Started, ToolEnded
 from agentcli.core.record import Record
 from agentcli.core.step import ActId, RunTool
 from agentcli.tool.manifest import LoadedTool, RunSession
@@ -31,30 +32,44 @@ class SessionPast(Record, frozen=True):
         return replace(self, untold=False)
 
 
-def past_of(records: Iterable[Recorded], tools: Mapping[str, LoadedTool]) -> SessionPast:
-    """Return what the records of a run tell a new process of its sessions.
+class Sessions(msgspec.Struct):
+    """What the records of a run tell a new process of its sessions.
 
     A call that was started counts even if its end was never recorded: it may have set something.
     The first result after a loss tells of it, so what was told is known by where results stand.
+
+    before: of each call that is under way, what was so before it.
     """
-    past = SessionPast()
-    before: dict[ActId, SessionPast] = {}
-    for rec in records:
+
+    past: SessionPast = SessionPast()
+    before: list[tuple[ActId, SessionPast]] = []
+
+    def take(self, rec: Recorded, tools: Mapping[str, LoadedTool]) -> None:
+        before = dict(self.before)
         match rec.event:
-            case RunResumed():
-                past = past.lost()
+            case RunResumed() | Forked():
+                self.past, before = self.past.lost(), {}
             case Started(id=id, act=RunTool(call=call)) if is_session(tools.get(call.tool)):
-                before[id] = past
-                past = SessionPast(ran=True, holds=True)
+                before[id] = self.past
+                self.past = SessionPast(ran=True, holds=True)
             case Failed(id=id) if id in before:
-                past = before[id]  # it surely did not happen
+                self.past = before.pop(id)  # it surely did not happen
             case ToolEnded(id=id, output=output) if id in before:
-                past = SessionPast(ran=True, holds=not output.endswith(SESSION_ENDED))
+                del before[id]
+                self.past = SessionPast(ran=True, holds=not output.endswith(SESSION_ENDED))
             case ToolEnded(ending="done"):
-                past = past.told()
+                self.past = self.past.told()
             case _:
-                pass
-    return past.lost()
+                return
+        self.before = list(before.items())
+
+
+def past_of(records: Iterable[Recorded], tools: Mapping[str, LoadedTool]) -> SessionPast:
+    """Return what became of the sessions of a run, for a process that goes on with it."""
+    sessions = Sessions()
+    for rec in records:
+        sessions.take(rec, tools)
+    return sessions.past.lost()
 
 
 def is_session(tool: LoadedTool | None) -> bool:
