@@ -1,4 +1,4 @@
-"""`agentcli runs export` and `import`: a run as one file, or as a picture."""
+"""`agentcli runs export` and `import`: a run as one file, as a page or as a picture."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +22,15 @@ def export_run(
     svg: Annotated[
         str, typer.Option("--svg", help="Draw it as it looked to this file; - is stdout.")
     ] = "",
+    md: Annotated[
+        str, typer.Option("--md", help="Write it as a page of Markdown; - is stdout.")
+    ] = "",
+    html: Annotated[
+        str, typer.Option("--html", help="Write it as a page of HTML; - is stdout.")
+    ] = "",
+    jsonl: Annotated[
+        str, typer.Option("--jsonl", help="Copy its records, a line each; - is stdout.")
+    ] = "",
     with_private: Annotated[
         bool, typer.Option("--with-private", help="The bundle also holds the values of secrets.")
     ] = False,
@@ -35,25 +44,31 @@ def export_run(
     title: Annotated[str, typer.Option("--title", help="What stands above the picture.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
-    """Write a run to one file, or draw it.
+    """Write a run to one file, as a page to read, or draw it.
 
-    A bundle replays elsewhere; a picture is an SVG of the session as it looked.
+    A bundle replays elsewhere; a picture is an SVG of the session as it looked. A page has what was
+    said, called, allowed and answered, and needs nothing else.
 
     agentcli runs export last --bundle median.agentrun
     agentcli runs export last --svg median.svg --lines 40
+    agentcli runs export last --html median.html
     """
     from agentcli import asset
     from agentcli.ledger.bundle import opened_run
 
-    if (bundle is None) == (not svg):
-        raise UsageError("say either --bundle FILE or --svg FILE")
+    if sum(map(bool, (bundle, svg, md, html, jsonl))) != 1:
+        raise UsageError("say one of --bundle, --svg, --md, --html and --jsonl, and a file")
     if bundle is None and with_private:
-        raise UsageError("--with-private goes with --bundle: a picture has no secrets")
-    if bundle is not None and (width is not None or lines is not None or title):
-        raise UsageError("--width, --lines and --title go with --svg: a bundle has no looks")
+        raise UsageError("--with-private goes with --bundle: nothing else has secrets")
+    if not svg and (width is not None or lines is not None or title):
+        raise UsageError("--width, --lines and --title go with --svg: only a picture has looks")
     with opened_run(asset.state_home(), run) as folder:
         if bundle is not None:
             bundle_run(folder, bundle, with_private=with_private, force=force)
+        elif jsonl:
+            copy_records(folder, jsonl, force=force)
+        elif md or html:
+            write_page(folder, md or html, is_html=bool(html), force=force)
         else:
             draw_run(folder, svg, title, width or WIDTH, lines, force=force)
 
@@ -100,6 +115,54 @@ def draw_run(
     with exported(Path(path), SHARED, force=force) as file:
         file.write(drawn.encode())
     print(visible(f"{path}: {len(records)} records, {width} columns"))
+
+
+def write_page(folder: "RunFolder", path: str, *, is_html: bool, force: bool) -> None:
+    import sys
+
+    from agentcli.compose.conversation import conversation_of
+    from agentcli.compose.report import is_running
+    from agentcli.core.visible import visible
+    from agentcli.ledger.export import SHARED, exported
+    from agentcli.ledger.read import read_ledger
+    from agentcli.shell.page import html_page, markdown_page
+
+    folder.started()  # or it is no ledger
+    records = read_ledger(folder.ledger).records
+    running = is_running(folder, records[-1].event)
+    conversation = conversation_of(folder, records, is_running=running)
+    page = html_page(conversation) if is_html else markdown_page(conversation)
+    if path == "-":
+        sys.stdout.write(page)
+        return
+    with exported(Path(path), SHARED, force=force) as file:
+        file.write(page.encode())
+    print(visible(f"{path}: {len(records)} records"))
+
+
+def copy_records(folder: "RunFolder", path: str, *, force: bool) -> None:
+    """Copy the good lines of a ledger, checked first; on a terminal, with odd characters escaped.
+
+    A last line that was never acknowledged is left out.
+    """
+    import sys
+
+    from agentcli.cli.document import escaped_json
+    from agentcli.core.visible import visible
+    from agentcli.ledger.export import PRIVATE, exported
+    from agentcli.ledger.follow import Follower
+
+    folder.started()
+    with Follower(folder.ledger) as follower:
+        records = len(follower.news())
+        lines = follower.read(0, follower.offset)
+    if path == "-":
+        text = lines.decode()
+        sys.stdout.write(escaped_json(text) if sys.stdout.isatty() else text)
+        return
+    with exported(Path(path), PRIVATE, force=force) as file:
+        file.write(lines)
+    print(visible(f"{path}: {records} records"))
 
 
 def import_run(

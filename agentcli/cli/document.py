@@ -20,5 +20,9 @@ def json_text(document: Any, indent: int | None = None) -> str:
 
     A decimal is text, so that it stays exact.
     """
-    text = json.dumps(document, ensure_ascii=False, indent=indent, default=str)
+    return escaped_json(json.dumps(document, ensure_ascii=False, indent=indent, default=str))
+
+
+def escaped_json(text: str) -> str:
+    """Return JSON text of the same values, without what a terminal must not get."""
     return ODD.sub(lambda odd: json.dumps(odd[0])[1:-1], text)

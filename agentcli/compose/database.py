@@ -299,7 +299,7 @@ class Tables:
         return (
             self.name(story.step),
             int(allowed),
-            why(story, ruling),
+            story.reason,
             ruling.verdict,
             ruling.rule,
             ruling.tier,
@@ -379,22 +379,6 @@ class Tables:
             detail = document_of(entry)
             head = (detail.pop("record"), detail.pop("at"), detail.pop("what"))
             yield (None, self.name(story.step), *head, as_json(detail))
-
-
-def why(story: Story, ruling: Ruling) -> str:
-    """Return in words by which rule and which answer a call might run or not."""
-    rule = f"{ruling.rule}: {ruling.reason}" if ruling.reason else ruling.rule
-    if ruling.granted_by:
-        return f"{rule}; yes in record {ruling.granted_by}"
-    if ruling.verdict != "ask":
-        return rule
-    answer = story.answer
-    if answer is None:
-        return f"{rule}; not answered"
-    by = f" by {answer.by}" if answer.by else ""
-    signed = ", signed" if answer.signature else ""
-    said = f": {answer.reason}" if answer.reason else ""
-    return f"{rule}; {'yes' if answer.yes else 'no'}{by}{signed}{said}"
 
 
 def as_json(value: object) -> str:

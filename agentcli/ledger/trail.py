@@ -255,6 +255,24 @@ class Story:
             return answer is not None and answer.yes
         return ruling.verdict == "allow"
 
+    @property
+    def reason(self) -> str:
+        """By which rule and which answer it might run or not, in words; "" if never judged."""
+        ruling, answer = self.last(Ruling), self.answer
+        if ruling is None:
+            return ""
+        rule = f"{ruling.rule}: {ruling.reason}" if ruling.reason else ruling.rule
+        if ruling.granted_by:
+            return f"{rule}; yes in record {ruling.granted_by}"
+        if ruling.verdict != "ask":
+            return rule
+        if answer is None:
+            return f"{rule}; not answered"
+        by = f" by {answer.by}" if answer.by else ""
+        signed = ", signed" if answer.signature else ""
+        said = f": {answer.reason}" if answer.reason else ""
+        return f"{rule}; {'yes' if answer.yes else 'no'}{by}{signed}{said}"
+
     def document(self) -> dict[str, Any]:
         """Return it for machines: stamps as times in UTC."""
         return {

@@ -86,8 +86,8 @@ def test_a_bundle_with_private_values_says_so(program: Program) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        ((), 64, "either --bundle FILE or --svg FILE"),
-        (("--bundle", "a", "--svg", "b"), 64, "either --bundle FILE or --svg FILE"),
+        ((), 64, "one of --bundle, --svg, --md"),
+        (("--bundle", "a", "--svg", "b"), 64, "one of --bundle, --svg, --md"),
         (("--svg", "b", "--with-private"), 64, "goes with --bundle"),
         (("--bundle", "a", "--width", "80"), 64, "go with --svg"),
         (("--bundle", "a", "--lines", "9"), 64, "go with --svg"),
@@ -98,6 +98,9 @@ def test_a_bundle_with_private_values_says_so(program: Program) -> None:
         (("--svg", "taken"), 65, "is there already"),
         (("--svg", "nowhere/x.svg"), 73, "cannot be written"),
         (("--svg", "x.svg", "--width", "3"), 64, "--width"),
+        (("--md", "x", "--width", "80"), 64, "go with --svg"),
+        (("--html", "x", "--with-private"), 64, "goes with --bundle"),
+        (("--jsonl", "taken"), 65, "is there already"),
     ],
 )
 def test_an_export_that_cannot_be_is_a_sentence(
@@ -184,3 +187,38 @@ def test_a_run_under_way_is_exported_as_it_is(program: Program) -> None:
     shown = program.run("runs", "show", "last").stdout
     assert "status    open · Its process was cut off." in shown
     assert "agentcli resume" in shown
+
+
+def test_a_run_is_written_as_a_page_and_its_records_are_copied(program: Program) -> None:
+    played = program.play(call("calculator", expression="6*7"), {"text": "It is *42*."})
+    ledger = Path(played.document["ledger"])
+    for option in ("--md", "--html"):
+        told = program.run("runs", "export", "last", option, "x").stdout
+        page = (program.folder / "x").read_text()
+        assert re.fullmatch(r"x: \d+ records\n", told)
+        assert page == program.run("runs", "export", "last", option, "-").stdout
+        for part in ("6*7", "read_only", "It is *42*."):
+            assert part.replace("_", "\\_" if option == "--md" else "_") in page
+        taken = program.run("runs", "export", "last", option, "x")
+        assert (taken.returncode, "is there already" in taken.stderr) == (65, True)
+        assert program.run("runs", "export", "last", option, "x", "--force").returncode == 0
+        (program.folder / "x").unlink()
+    program.run("runs", "export", "last", "--jsonl", "x")
+    assert (program.folder / "x").read_bytes() == ledger.read_bytes()
+    assert (program.folder / "x").stat().st_mode & 0o777 == 0o600
+    with ledger.open("ab") as file:
+        file.write(b'{"torn')
+    copied = program.run("runs", "export", "last", "--jsonl", "-").stdout
+    assert copied.encode() == (program.folder / "x").read_bytes()
+    ledger.write_bytes(ledger.read_bytes().replace(b"42", b"43"))
+    for option in ("--md", "--html", "--jsonl"):
+        ended = program.run("runs", "export", "last", option, "-")
+        assert (ended.returncode, ended.stdout) == (73, "")
+
+
+def test_pages_show_secrets_as_marks(program: Program) -> None:
+    program.play({"text": f"Use {SECRET}"})
+    for option in ("--md", "--html", "--jsonl"):
+        page = program.run("runs", "export", "last", option, "-").stdout
+        assert SECRET not in page
+        assert "REDACTED" in page
