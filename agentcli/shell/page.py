@@ -53,8 +53,12 @@ def markdown_page(conversation: Conversation) -> str:
 
 def inline(text: str) -> str:
     """Return a foreign text as one line of Markdown that means nothing but itself."""
-    line = " ".join(visible(text).split())
+    line = one_line(text)
     return MARKUP.sub(r"\\\1", line)
+
+
+def one_line(text: str) -> str:
+    return " ".join(visible(text).split())
 
 
 def fence(text: str, language: str = "text") -> str:
@@ -75,7 +79,7 @@ def clipped(part: Called) -> str:
 
 def html_page(conversation: Conversation) -> str:
     """Return one file of HTML: no script, nothing from elsewhere, every value escaped."""
-    title = safe(" ".join(conversation.title.split()))
+    title = safe_line(conversation.title)
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     rows = [
@@ -103,20 +107,24 @@ def html_part(part: Words | Called | Note) -> str:
     match part:
         case Words(who=who, text=text):
             kind = "user" if who == "user" else "model"
-            head = f'<section class="{kind}">\n<h2>{safe(who)} {where}</h2>'
+            head = f'<section class="{kind}">\n<h2>{safe_line(who)} {where}</h2>'
             return f'{head}\n<div class="text">{safe(text)}</div>\n</section>'
         case Called():
-            head = f'<section class="call">\n<h2>{safe(part.tool)}: {part.status} {where}</h2>'
+            head = f'<section class="call">\n<h2>{safe_line(part.tool)}: {part.status} {where}</h2>'
             output = f"\n<pre>{safe(clipped(part))}</pre>" if part.output else ""
             body = f"<pre>{safe(part.args)}</pre>\n{listed([('step', part.step), *part.facts])}"
             return f"{head}\n{body}{output}\n</section>"
         case Note(text=text):
-            return f'<p class="note">{safe(text)} {where}</p>'
+            return f'<p class="note">{safe_line(text)} {where}</p>'
 
 
 def listed(facts: list[tuple[str, str]]) -> str:
-    rows = "".join(f"<dt>{safe(name)}</dt><dd>{safe(text)}</dd>" for name, text in facts)
+    rows = "".join(f"<dt>{safe(name)}</dt><dd>{safe_line(text)}</dd>" for name, text in facts)
     return f"<dl>{rows}</dl>"
+
+
+def safe_line(text: str) -> str:
+    return escape(one_line(text))
 
 
 def safe(text: str) -> str:
