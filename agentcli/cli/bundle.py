@@ -98,7 +98,7 @@ def draw_run(
     import sys
 
     from agentcli.cli.table import one_line
-    from agentcli.compose.report import is_running, report_of
+    from agentcli.compose.report import is_running, last_of, report_of
     from agentcli.core.visible import visible
     from agentcli.ledger.export import SHARED, exported
     from agentcli.ledger.read import read_ledger
@@ -107,7 +107,7 @@ def draw_run(
     records = read_ledger(folder.ledger).records
     started = folder.started()
     named = title or f"agentcli · {folder.label or started.title or started.agent.pattern}"
-    report = report_of(records, is_running=is_running(folder, records[-1].event))
+    report = report_of(records, is_running=is_running(folder, last_of(records)))
     drawn = picture_of(records, one_line(named), report.summary, width, lines)
     if path == "-":
         sys.stdout.write(drawn)
@@ -121,7 +121,7 @@ def write_page(folder: "RunFolder", path: str, *, is_html: bool, force: bool) ->
     import sys
 
     from agentcli.compose.conversation import conversation_of
-    from agentcli.compose.report import is_running
+    from agentcli.compose.report import is_running, last_of
     from agentcli.core.visible import visible
     from agentcli.ledger.export import SHARED, exported
     from agentcli.ledger.read import read_ledger
@@ -129,7 +129,7 @@ def write_page(folder: "RunFolder", path: str, *, is_html: bool, force: bool) ->
 
     folder.started()  # or it is no ledger
     records = read_ledger(folder.ledger).records
-    running = is_running(folder, records[-1].event)
+    running = is_running(folder, last_of(records))
     conversation = conversation_of(folder, records, is_running=running)
     page = html_page(conversation) if is_html else markdown_page(conversation)
     if path == "-":

@@ -30,12 +30,12 @@ def shown_of(folder: "RunFolder", wanted: str) -> Shown:
     """Return what there is to show of a run. wanted: what it was asked for as."""
     import shlex
 
-    from agentcli.compose.report import is_running, report_of
+    from agentcli.compose.report import is_running, last_of, report_of
     from agentcli.ledger.bundle import is_bundle
     from agentcli.ledger.read import read_ledger
 
     records = read_ledger(folder.ledger).records
-    last = records[-1].event if records else None
+    last = last_of(records)
     report = report_of(records, is_running=is_running(folder, last))
     packed = is_bundle(wanted)
     by_path = "/" in wanted or wanted.endswith(".jsonl")

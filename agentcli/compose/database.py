@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agentcli.compose.outcome import Tally
-from agentcli.compose.report import Report, is_running, report_of
+from agentcli.compose.report import Report, is_running, last_of, report_of
 from agentcli.core.event import Failed, Grown, Recorded, Replied, RunStarted, Settled
 from agentcli.core.message import Usage
 from agentcli.core.record import hash_of
@@ -147,7 +147,7 @@ def add(connection: sqlite3.Connection, folder: RunFolder) -> int:
         head = follower.chain.hash
     trail = trail_of(records)
     tables = Tables(folder.id, trail)
-    last = records[-1].event if records else None
+    last = last_of(records)
     report = report_of(records, is_running=is_running(folder, last))
     try:
         insert(connection, "RUN", [run_row(folder, started, report, head)])

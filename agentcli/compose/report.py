@@ -17,6 +17,7 @@ from agentcli.compose.outcome import (
 )
 from agentcli.compose.standing import Standing, standing_of
 from agentcli.core.event import (
+    NOTES,
     Answered,
     Edited,
     Ended,
@@ -160,7 +161,7 @@ class Report:
 
 def report_of(records: Sequence[Recorded], *, is_running: bool) -> Report:
     """Sum up a run. Nothing is folded, so a ledger of any content has a report."""
-    end = records[-1].event if records else None
+    end = last_of(records)
     report = Report(len(records), standing_of(end, is_running=is_running))
     calls: dict[StepId, Call] = {}
     asking: dict[StepId, Asked] = {}
@@ -197,6 +198,12 @@ def report_of(records: Sequence[Recorded], *, is_running: bool) -> Report:
     return report
 
 
+def last_of(records: Sequence[Recorded]) -> Event | None:
+    """Return the last event that says how a run stands."""
+    events = (rec.event for rec in reversed(records))
+    return next((event for event in events if not isinstance(event, NOTES)), None)
+
+
 def said(yes: bool, *, session: bool) -> str:
     return ("yes, for the session" if session else "yes") if yes else "no"
 
@@ -223,7 +230,7 @@ def told_of(tally: Tally, records: Sequence[Recorded], last: Event | None) -> tu
     def read(seq: int) -> Event:
         return records[min(max(1, seq), len(records)) - 1].event
 
-    match records[-1].event if records else None:
+    match last_of(records):
         case Ended(status=status):
             return "" if status == "done" else why_failed(tally, last, read), ""
         case Parked(why="failed", at=seq):

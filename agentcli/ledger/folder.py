@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from agentcli.core.event import Event, Recorded, RunStarted
+from agentcli.core.event import NOTES, Event, Recorded, RunStarted
 from agentcli.core.plan import Plan
 from agentcli.core.record import encode, hash_as_stored
 from agentcli.core.redact import map_strings, restore
@@ -263,13 +263,16 @@ def find_run(state: Path, wanted: str) -> RunFolder:
 
 
 def last_event(path: Path) -> Event | None:
-    """Return the last event of a ledger that can be read, without reading all of it."""
+    """Return the event of `last_record`."""
     last = last_record(path)
     return last.event if last else None
 
 
 def last_record(path: Path, window: int = 1 << 16) -> Recorded | None:
-    """Return the last record of a ledger that can be read, without reading all of it."""
+    """Return the last record of a ledger that says how its run stands, without reading all of it.
+
+    A line that cannot be read is passed over.
+    """
     with path.open("rb") as file:
         size = file.seek(0, 2)
         while True:
@@ -277,9 +280,11 @@ def last_record(path: Path, window: int = 1 << 16) -> Recorded | None:
             lines = file.read().split(b"\n")
             for line in reversed(lines[0 if window >= size else 1 : -1]):
                 try:
-                    return decode_line(line)
+                    rec = decode_line(line)
                 except (msgspec.MsgspecError, RecursionError):
                     continue
+                if not isinstance(rec.event, NOTES):
+                    return rec
             if window >= size:
                 return None
             window *= 4

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Protocol
 
+from agentcli.compose.report import last_of
 from agentcli.core.event import Ended, Event, Parked, Recorded
 from agentcli.core.visible import visible
 from agentcli.errors import UsageError
@@ -110,7 +111,7 @@ def watch(source: Source, run: str, wish: Wish) -> int:
     finally:
         region.close()
     if (watching.was_live or wish.follow) and wish.stays and not player.has_left:
-        last = player.records[-1].event if player.records else None
+        last = last_of(player.records)
         print(visible(how_it_ended(last, run)), file=sys.stderr)
     return 0
 
