@@ -54,6 +54,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ),
 )
 ASSIGNED = re.compile(r"passw|pwd|secret|token|api_?key", re.IGNORECASE)
+ASSIGNED_WORDS = ("passw", "pwd", "secret", "token", "key")  # one in all that ASSIGNED finds
 COMPILED = [(name, re.compile(pattern), word) for name, pattern, word in RULES]
 
 
@@ -111,13 +112,20 @@ class Redactor:
             found += [(*match.span(), "known") for match in self.known.finditer(text)]
         low = text.lower()
         for kind, pattern, word in COMPILED:
-            if word in low if word else ASSIGNED.search(low):
+            if word in low if word else may_assign(low):
                 for match in pattern.finditer(text):
                     group = "secret" if "secret" in pattern.groupindex else 0
                     found.append((*match.span(group), kind))
         if not marks:
             found = [span for span in found if not any(overlap(span, mark) for mark in literal)]
         return merged(sorted(found))
+
+
+def may_assign(low: str) -> bool:
+    """Say whether a text in lower case may name a password: quickly, for nearly none does."""
+    if low.isascii() and not any(word in low for word in ASSIGNED_WORDS):
+        return False
+    return ASSIGNED.search(low) is not None
 
 
 def overlap(span: tuple[int, int, str], other: tuple[int, int]) -> bool:

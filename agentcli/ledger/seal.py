@@ -6,7 +6,6 @@ another folder, stays: it tells when the whole folder of a run was put back as i
 
 import contextlib
 import fcntl
-import hashlib
 import hmac
 import os
 import secrets
@@ -52,12 +51,12 @@ class Head(Record, frozen=True):
 
 
 def mac_of(key: bytes, head: Head) -> str:
-    return hmac.new(key, encode(head), hashlib.sha256).hexdigest()
+    return hmac.digest(key, encode(head), "sha256").hex()
 
 
 def name_of(key: bytes) -> str:
     """Return what a key is called, which says nothing of it."""
-    return hmac.new(key, b"agentcli seal", hashlib.sha256).hexdigest()[:16]
+    return hmac.digest(key, b"agentcli seal", "sha256").hex()[:16]
 
 
 def read_head(path: Path) -> Head | None:
