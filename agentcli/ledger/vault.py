@@ -132,7 +132,8 @@ def write_private(path: Path, data: bytes, sync_file: Callable[[int], None] = os
         sync_folder(path.parent, sync_file)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise LedgerError(f"{path}: cannot be written: {error.strerror}") from error
+        hint = "Mend its disk, or set AGENTCLI_HOME to a folder that can be written."
+        raise LedgerError(f"{path}: cannot be written: {error.strerror}", hint=hint) from error
 
 
 def sync_folder(folder: Path, sync_file: Callable[[int], None] = os.fsync) -> None:
