@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from tests.cli.conftest import SANDBOX, Program, call
 from tests.cli.test_own_tool import add_tool
+from tests.cli.test_run import wait_for_text
 
 NOTE = """
 import json, os, sys
@@ -113,3 +115,18 @@ def test_a_read_only_home_takes_no_run_and_shows_those_that_are_there(small: Pro
     assert small.run("runs", "list").returncode == 0
     assert small.run("replay", "last", "--verify").returncode == 0
     assert len(noted(small)) == 1
+
+
+def test_a_run_whose_folder_is_deleted_ends_before_its_next_effect(program: Program) -> None:
+    words = add_tool(program, NOTE)
+    turns = [TURNS[0], {"delay_ms": 3000, **TURNS[1]}, *TURNS[2:]]
+    more = ("--model", program.script(*turns), "--sandbox", SANDBOX, *words)
+    with program.start("run", "--prompt", "Go.", *more) as running:
+        wait_for_text(program.home, '"step":"main/call.1.0","status":"done"')
+        [run] = (program.home / "runs").iterdir()
+        shutil.rmtree(run)
+        _, err = running.communicate(timeout=30)
+    assert running.returncode == 73, err
+    assert f"{run / 'ledger.jsonl'}: it was removed while the run was under way" in err.decode()
+    assert len(noted(program)) == 1
+    assert not run.exists()
