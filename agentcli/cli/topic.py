@@ -103,10 +103,15 @@ What was done is in @state
 
 runs/ID/ledger.jsonl  All that happened in a run: agentcli help ledger.
 runs/ID/plan.json  What it was given: profile, task, tools, limits.
+runs/ID/fork.json  Of a fork: its model and workspace, where they differ.
+runs/ID/head.json  How far the ledger had come, sealed by this machine.
+runs/ID/checkpoint.json  Its state, to go on quickly from.
+runs/ID/index  Where its records begin, for the same.
 runs/ID/outputs/  Outputs too long for the model.
 runs/ID/private/  Secrets that the ledger must not hold.
 runs/ID/title  What you called it later: agentcli runs rename.
-runs/ID/workspace/  The copy that a task worked on, if it asked for one.
+runs/ID/workspace/  The copy that a task, a fork or a replay worked on.
+seals/, seal.key  Heads of ledgers outside of their runs, and what seals them.
 store/  States of workspaces before changes.
 history  What was typed in chats.
 trust.json, trust/  Which projects' own files you have accepted, and the copies that count.
@@ -185,6 +190,10 @@ How a call ended is known as done, not done, or unknown.
 agentcli runs list  The runs, the newest first.
 agentcli replay RUN  Watch it again. Nothing is run or asked.
 agentcli replay RUN --verify  Recompute every decision from the facts.
+agentcli replay RUN --what-if PROFILE  Say what would now be decided.
+agentcli replay RUN --against OTHER  Find the first step where they part.
+agentcli replay RUN --model NAME  Ask a model anew; what tools say is recorded.
+agentcli runs fork RUN --at N  Go on from any record, as another run.
 agentcli resume RUN  Go on where it stopped.
 
 RUN is an id, a unique beginning or end of one, the path of a ledger or a bundle, or last.

@@ -31,6 +31,7 @@ from agentcli.core.event import (
     UserSaid,
 )
 from agentcli.core.message import Usage
+from agentcli.core.plan import fork_title
 from agentcli.core.step import ROOT, AskPerson, Call, Prepare, StepId
 from agentcli.errors import AgentcliError
 from agentcli.ledger.folder import RunFolder, last_event
@@ -90,7 +91,7 @@ def glance_at(run: RunFolder) -> Glance:
             run.id,
             standing_of(last, is_running=is_running(run, last)),
             head.profile,
-            run.label or started.title or started.agent.pattern,
+            run.label or title_of(run, started.title or started.agent.pattern),
             first.at_us,
             tally,
         )
@@ -98,6 +99,12 @@ def glance_at(run: RunFolder) -> Glance:
         return Glance(run.id, Standing("damaged"), "", str(error))
     except (msgspec.MsgspecError, RecursionError, OSError) as error:
         return Glance(run.id, Standing("damaged"), "", f"{run.path / 'plan.json'}: {error}")
+
+
+def title_of(run: RunFolder, title: str) -> str:
+    """Return a title as lists show it: of a fork, with what it is a fork of."""
+    fork = run.fork()
+    return title if fork is None else fork_title(fork.of, title)
 
 
 def is_running(run: RunFolder, last: Event | None) -> bool:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from agentcli.core.policy import Policy
 from agentcli.core.record import Record, hash_of
 from agentcli.core.sandbox import SandboxSpec
@@ -41,3 +43,23 @@ class Plan(Record, frozen=True):
 
     def digest(self) -> str:
         return hash_of(self)[:32]
+
+
+class Fork(Record, frozen=True):
+    """In what a fork differs from the plan that its ledger began with.
+
+    of, at: the run that it is a copy of, and how many of its records.
+    """
+
+    of: str
+    at: int
+    model: str
+    sandbox: SandboxSpec
+
+    def applied(self, plan: Plan) -> Plan:
+        title = fork_title(self.of, plan.title)
+        return replace(plan, model=self.model, sandbox=self.sandbox, title=title)
+
+
+def fork_title(of: str, title: str) -> str:
+    return f"fork of {of}: {title}" if title else f"fork of {of}"

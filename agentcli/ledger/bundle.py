@@ -29,7 +29,8 @@ MOST_BYTES = 1 << 30
 MOST_FILES = 10_000
 MOST_MANIFEST_BYTES = 4 << 20
 NAME = re.compile(
-    r"ledger\.jsonl|plan\.json|title|outputs/[0-9a-f]{24}\.txt|private/(?:key|[0-9a-f]{16})"
+    r"ledger\.jsonl|plan\.json|fork\.json|title|outputs/[0-9a-f]{24}\.txt"
+    r"|private/(?:key|[0-9a-f]{16})"
 )
 RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-z]{3,16}")
 SUFFIXES = (".agentrun", ".tar.gz", ".tgz")
@@ -76,11 +77,12 @@ def write_bundle(folder: RunFolder, path: Path, *, with_private: bool, force: bo
         "ledger.jsonl": ledger,
         "plan.json": folder.path / "plan.json",
         **({"title": folder.label.encode()} if folder.label else {}),
+        **({"fork.json": folder.path / "fork.json"} if folder.fork() else {}),
         **{f"outputs/{file.name}": file for file in outputs},
         **{f"private/{file.name}": file for file in secrets if with_private},
     }
     with exported(path, PRIVATE, force=force) as file:
-        pack(Manifest(started.run, {}, started.program), contents, file)
+        pack(Manifest(folder.run(), {}, started.program), contents, file)
         size = file.tell()
     return Packed(records, len(outputs), sum(file.name != "key" for file in secrets), size)
 
@@ -175,7 +177,7 @@ class Unpacking:
             self.keep(name, member, folder.path / name)
         if left:
             raise self.error(f"{next(iter(left))} is missing")
-        if folder.started().run != manifest.run:
+        if folder.run() != manifest.run:
             raise self.error("its ledger is another run's")
         return folder
 
@@ -307,7 +309,7 @@ def import_run(state: Path, path: Path) -> tuple[RunFolder, bool]:
 
 
 def refuse_other(new: RunFolder, old: RunFolder) -> None:
-    for name in ("ledger.jsonl", "plan.json"):
+    for name in ("ledger.jsonl", "plan.json", *(["fork.json"] if new.fork() else [])):
         try:
             same = (new.path / name).read_bytes() == (old.path / name).read_bytes()
         except OSError:

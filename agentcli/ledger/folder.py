@@ -3,17 +3,18 @@
 import datetime
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from agentcli.core.event import NOTES, Event, Recorded, RunStarted
-from agentcli.core.plan import Plan
+from agentcli.core.event import NOTES, Event, Forked, Recorded, RunStarted
+from agentcli.core.plan import Fork, Plan
 from agentcli.core.record import encode, hash_as_stored
 from agentcli.core.redact import map_strings, restore
 from agentcli.errors import InputError, LedgerDamagedError, LedgerError, MissingFileError
-from agentcli.ledger.line import decode_line, refuse_newer
+from agentcli.ledger.line import decode_line, mark_of, refuse_newer
 from agentcli.ledger.vault import FIELDS, Vault, find_secret, sync_folder, write_private
 
 MOST_TITLE = 200  # characters
@@ -101,6 +102,21 @@ class RunFolder:
         """Whether the run may go on here, as far as its origin tells."""
         return not (self.imported.exists() or self.replayed.exists())
 
+    def fork(self) -> Fork | None:
+        """Return in what this run differs from the one it is a fork of, None if it is none.
+
+        Raises LedgerDamagedError, MissingFileError.
+        """
+        path = self.path / "fork.json"
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Fork)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise MissingFileError(f"{path}: {error.strerror}") from error
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise LedgerDamagedError(f"{path}: {error}") from error
+
     def plan(self) -> Plan:
         """Return what the run was given, to go on with it.
 
@@ -147,10 +163,22 @@ class RunFolder:
         # Of what is stored, not of what this program makes of it: it may know more fields.
         if not missing and hash_as_stored(plan, plain)[:32] != self.started().plan:
             raise LedgerDamagedError(f"{path}: it is not what the run began with")
-        return Given(plan, policy, len(missing))
+        fork = self.fork()
+        return Given(plan if fork is None else fork.applied(plan), policy, len(missing))
+
+    def run(self) -> str:
+        """Return the run's id as its ledger tells: of a fork, what it became. Raises as `first`."""
+        run = self.started().run
+        with self.ledger.open("rb") as file:
+            for line in file:
+                if mark_of(Forked) in line:
+                    with suppress(msgspec.MsgspecError, RecursionError):
+                        event = decode_line(line).event
+                        run = event.run if isinstance(event, Forked) else run
+        return run
 
     def started(self) -> RunStarted:
-        """Return what the run began with. Raises as `first` does."""
+        """Return what the run began with; a fork, as its original did. Raises as `first` does."""
         event = self.first().event
         assert isinstance(event, RunStarted)
         return event

@@ -1,0 +1,212 @@
+"""Makes a fork: another run that goes on from any record of one, with a model of its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from agentcli import __version__, asset
+from agentcli.compose.mount import refuse_changed_places
+from agentcli.compose.plan import absolute, refuse_other_price, sandbox_spec
+from agentcli.compose.session import rules_of, store_tool
+from agentcli.config.settings import Config
+from agentcli.core.decide import decide
+from agentcli.core.event import Ended, Forked, Prepared, Recorded, Started, ToolEnded
+from agentcli.core.fold import fold
+from agentcli.core.plan import Fork, Plan
+from agentcli.core.policy import Rules
+from agentcli.core.record import encode
+from agentcli.core.sandbox import SandboxSpec
+from agentcli.core.state import RunState
+from agentcli.core.step import ActId, AskModel, RunTool
+from agentcli.errors import InputError, LedgerDamagedError, LedgerError, UsageError
+from agentcli.ledger.bundle import copy_outputs
+from agentcli.ledger.folder import RunFolder
+from agentcli.ledger.follow import Follower
+from agentcli.ledger.line import Chain
+from agentcli.ledger.vault import write_private
+from agentcli.loop.perform import now_us
+from agentcli.tool.layout import lay_out
+from agentcli.tool.manifest import load_tools
+
+
+@dataclass(frozen=True)
+class Made:
+    """A fork as it was made. moved, where: what is to be told of its record and workspace."""
+
+    folder: RunFolder
+    of: str
+    at: int
+    workspace: str
+    where: str
+    moved: str = ""
+
+
+def fork_run(
+    source: RunFolder,
+    folder: RunFolder,
+    config: Config,
+    workspace: Path,
+    *,
+    at: int = 0,
+    model: str = "",
+    here: bool = False,
+) -> Made:
+    """Make a fork of a run in the empty folder of a new one.
+
+    at: the record to go on from, 0 for the end. here: it works in the original's workspace, one
+    from elsewhere in `workspace`. Without it, in a copy as the workspace was then, as far as that
+    was kept. Raises InputError, UsageError, LedgerError and what the plan of the run raises.
+    """
+    with Follower(source.ledger) as follower:
+        records = follower.news()
+        lines = follower.read(0, follower.offset).splitlines(keepends=True)
+    if at > len(records):
+        raise UsageError(f"--at {at}: the run has {len(records)} records")
+    imported = source.imported.exists()
+    if imported:
+        plan = trusted_plan(source, config, here=here)
+        spec = sandbox_spec(config.profile(), workspace, None)
+    else:
+        plan, spec = source.plan(), source.plan().sandbox
+    chosen = absolute(model) if model else plan.model
+    if model or imported:
+        refuse_other_price(plan, chosen)
+    wanted = at or len(records)
+    place, moved = place_of(rules_of(source.given()), records, wanted)
+    spec, where = workspace_at(records, place, spec, folder, here=here or imported)
+    refuse_changed_places(spec)
+    copy_parts(source, folder)
+    fork = Fork(source.run(), place, chosen, spec)
+    write_private(folder.path / "fork.json", msgspec.json.format(encode(fork), indent=1))
+    write_ledger(folder, lines[:place], fork)
+    return Made(folder, fork.of, place, spec.workspace, where, moved)
+
+
+def trusted_plan(source: RunFolder, config: Config, *, here: bool) -> Plan:
+    """Return the plan of a run from elsewhere if its tools are just those of this machine.
+
+    Its sandbox is never taken: mounts, images and limits of it are another's words.
+    """
+    name = source.id
+    if not here:
+        raise InputError(
+            f"{name}: was imported, and its workspace is not here",
+            hint=f"In the folder that you are in: agentcli runs fork {name} --here",
+        )
+    given = source.given()
+    if given.missing:
+        raise InputError(f"{name}: {given.missing} secrets of what it was given are not here")
+    plan, tools = given.plan, load_tools(config.tool_folders())
+    for tool, rule in plan.policy.tools.items():
+        known = tools.get(tool)
+        same = known is not None and known.rule == rule
+        if not same or known is None or plan.tools.get(tool) != store_tool(known):
+            raise InputError(
+                f"{name}: was imported, and its tool `{tool}` is not the one of this machine",
+                hint=f"Ask what it was asked anew: agentcli run ... --model recorded:{name}",
+            )
+    return plan
+
+
+def place_of(rules: Rules, records: Sequence[Recorded], wanted: int) -> tuple[int, str]:
+    """Return the last record up to the wanted one from which a run can go on, and why it moved.
+
+    No tool may be running there: nobody would know whether the call happened. Where all is over,
+    it goes on from where the model was asked for the last time.
+    Raises InputError where there is no such place, LedgerDamagedError.
+    """
+    state, states = RunState(), list[RunState]()
+    try:
+        for rec in records[:wanted]:
+            state = fold(state, rec)
+            states.append(state)
+    except (AssertionError, LookupError) as error:
+        message = f"the records of the run do not follow from each other: {error}"
+        raise LedgerDamagedError(message) from error
+    place = wanted
+    while place and runs_tool(states[place - 1]):
+        place -= 1
+    moved = "a tool was running there" if place < wanted else ""
+    if place and is_over(rules, states[place - 1]):
+        moved = "all was done there; this is where the model was asked for the last time"
+        while place and not (asks(records[place - 1]) and not runs_tool(states[place - 1])):
+            place -= 1
+    if not place:
+        raise InputError("there is nothing to go on from: the run is over and asked no model")
+    return place, moved
+
+
+def asks(rec: Recorded) -> bool:
+    return isinstance(rec.event, Started) and isinstance(rec.event.act, AskModel)
+
+
+def runs_tool(state: RunState) -> bool:
+    return any(leaf.open and isinstance(leaf.open.act, RunTool) for leaf in state.leaves)
+
+
+def is_over(rules: Rules, state: RunState) -> bool:
+    """Say whether a fork from here would end without having done anything."""
+    seq, epoch = state.seq + 1, state.epoch + 1
+    due = fold(state, Recorded(seq, epoch, state.now_us, Forked("", "", state.seq, epoch)))
+    while (event := decide(rules, due)) is not None:
+        if isinstance(event, Started | Ended):
+            return isinstance(event, Ended)
+        due = fold(due, Recorded(due.seq + 1, epoch, due.now_us, event))
+    return due.phase == "ended"
+
+
+def workspace_at(
+    records: Sequence[Recorded], place: int, spec: SandboxSpec, folder: RunFolder, *, here: bool
+) -> tuple[SandboxSpec, str]:
+    """Return the sandbox of the fork, its workspace laid out, and in words where it works."""
+    handle = "" if here else state_at(records, place)
+    if not handle:
+        why = "" if here else ": no state of then was kept"
+        return spec, f"the workspace as it is now{why}"
+    lay_out(asset.state_home() / "store", handle, folder.workspace)
+    return replace(spec, workspace=str(folder.workspace.resolve())), "a copy, as it was then"
+
+
+def state_at(records: Sequence[Recorded], place: int) -> str:
+    """Return the handle of the workspace's state at a record, "" where none was kept.
+
+    It is the one that the next call was prepared on, or else that the last one left behind.
+    """
+    for rec in records[place:]:
+        if isinstance(rec.event, Prepared) and rec.event.facts.snapshot:
+            return rec.event.facts.snapshot
+    keeps: dict[ActId, bool] = {}  # whether a state was kept before the call, so that it changes
+    for rec in records[:place]:
+        if isinstance(rec.event, Started) and isinstance(rec.event.act, RunTool):
+            keeps[rec.event.id] = bool(rec.event.act.facts.snapshot)
+    for rec in reversed(records[:place]):
+        if isinstance(rec.event, ToolEnded) and keeps.get(rec.event.id):
+            return rec.event.after
+    return ""
+
+
+def copy_parts(source: RunFolder, folder: RunFolder) -> None:
+    """Copy the plan, the private values and the whole outputs. Raises LedgerError."""
+    try:
+        write_private(folder.path / "plan.json", (source.path / "plan.json").read_bytes())
+        folder.private.mkdir(mode=0o700)
+        for path in sorted(source.private.iterdir()) if source.private.is_dir() else []:
+            if path.is_file() and not path.is_symlink():
+                write_private(folder.private / path.name, path.read_bytes())
+    except OSError as error:
+        raise LedgerError(f"{folder.path}: cannot be written: {error.strerror}") from error
+    copy_outputs(source, folder)
+
+
+def write_ledger(folder: RunFolder, lines: Sequence[bytes], fork: Fork) -> None:
+    """Write the ledger: the very lines of the original, and that it is another run from there."""
+    chain = Chain()
+    for line in lines:
+        chain.read(line)
+    chain.epoch += 1
+    forked = Forked(folder.id, fork.of, fork.at, chain.epoch, attended=False, program=__version__)
+    _, last = chain.write(forked, now_us())
+    write_private(folder.ledger, b"".join([*lines, last]))
