@@ -1,11 +1,12 @@
 """Measures what users feel, each beside a floor in the same run. Reported, never asserted.
 
-python -m tests.benchmarks [rounds | markdown | startup | replay]
+python -m tests.benchmarks [rounds | markdown | startup | replay | gigabyte]
 """
 
 import sys
 import tempfile
 
+from tests.benchmarks.gigabyte import gigabyte
 from tests.benchmarks.markdown import markdown
 from tests.benchmarks.replay import replay
 from tests.benchmarks.rounds import rounds
@@ -13,7 +14,13 @@ from tests.benchmarks.startup import startup
 
 
 def main() -> None:
-    known = {"rounds": rounds, "markdown": markdown, "startup": startup, "replay": replay}
+    known = {
+        "rounds": rounds,
+        "markdown": markdown,
+        "startup": startup,
+        "replay": replay,
+        "gigabyte": gigabyte,
+    }
     for name in sys.argv[1:] or known:
         with tempfile.TemporaryDirectory() as home:
             print(f"== {name}")
