@@ -14,6 +14,7 @@ import struct
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -40,7 +41,7 @@ MOST_BYTES = 1_000_000
 MOST_CHARS = 100_000
 MOST_UUSD, MOST_STEPS = 10**12, 1_000_000
 AT_ONCE = 8
-LINE_S, RECORDED_S = 5.0, 10.0
+LINE_S, RECORDED_S, ACCEPT_S = 5.0, 10.0, 1.0
 PATH_BYTES = 100  # a socket's address has room for 104 on macOS, 108 on Linux
 Fact = Answered | Edited | UserSaid | BudgetRaised | Interrupted
 
@@ -123,20 +124,14 @@ class Door:
     asked: dict[StepId, AskPerson] = field(default_factory=dict)
     waiting: dict[StepId, list[asyncio.Future[Recorded | None]]] = field(default_factory=dict)
     guests: set[asyncio.Task[None]] = field(default_factory=set)
-    server: asyncio.Server | None = None
+    listening: socket.socket | None = None
     own: tuple[int, int] = (0, 0)
 
     async def open(self) -> None:
         """Begin to listen. Where that cannot be, the run goes on without a door."""
         with contextlib.suppress(OSError):
-            listening = self.listen()
-            try:
-                self.server = await asyncio.start_unix_server(
-                    self.welcome, sock=listening, limit=MOST_BYTES
-                )
-            except BaseException:
-                listening.close()
-                raise
+            self.listening = self.listen()
+            self.attend(self.listening)
 
     def listen(self) -> socket.socket:
         self.path = socket_path(self.folder)
@@ -149,21 +144,24 @@ class Door:
         made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             made.bind(str(self.path))
-            self.path.chmod(0o600)  # nobody is heard before it listens
             self.own = identity(self.path)
+            self.path.chmod(0o600)  # nobody is heard before it listens
+            made.listen()
+            made.setblocking(False)
         except BaseException:
             made.close()
             raise
         return made
 
     async def close(self) -> None:
-        if self.server is None:
+        listening, self.listening = self.listening, None
+        if listening is None:
             return
-        self.server.close()
-        for task in [*self.guests]:
+        asyncio.get_running_loop().remove_reader(listening)
+        listening.close()
+        for task in self.guests:
             task.cancel()
         await asyncio.gather(*self.guests, return_exceptions=True)
-        await asyncio.sleep(0)  # in which what was aborted is closed
         with contextlib.suppress(OSError):
             if identity(self.path) == self.own:
                 self.path.unlink()
@@ -185,39 +183,51 @@ class Door:
             if not future.done():
                 future.set_result(rec)
 
-    def welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self.guests) >= AT_ONCE:
-            writer.transport.abort()  # it will knock again
-            return
-        task = asyncio.get_running_loop().create_task(self.serve(reader, writer))
-        self.guests.add(task)
-        task.add_done_callback(self.guests.discard)
+    def attend(self, listening: socket.socket) -> None:
+        if listening is self.listening:
+            asyncio.get_running_loop().add_reader(listening, self.welcome, listening)
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take one line and give one. Nothing that comes in here can end the run."""
+    def welcome(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(LINE_S + RECORDED_S):
-                told = await self.hear(reader, writer)
-                writer.write(msgspec.json.encode(told) + b"\n")
-                writer.close()
-                await writer.wait_closed()
-        except Exception:  # whatever a guest brings is theirs alone
-            pass
-        finally:
-            writer.transport.abort()
+            guest, _ = listening.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return
+        except OSError:  # no descriptor is free
+            loop.remove_reader(listening)
+            loop.call_later(ACCEPT_S, self.attend, listening)
+            return
+        if len(self.guests) >= AT_ONCE:
+            guest.close()  # it will knock again
+            return
+        guest.setblocking(False)
+        task = loop.create_task(self.serve(guest))
+        self.guests.add(task)
+        task.add_done_callback(partial(self.part, guest))
 
-    async def hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Told:
-        uid = self.peer(writer.get_extra_info("socket"))
+    def part(self, guest: socket.socket, task: asyncio.Task[None]) -> None:
+        self.guests.discard(task)
+        guest.close()
+
+    async def serve(self, guest: socket.socket) -> None:
+        """Take one line and give one. Nothing that comes in here can end the run."""
+        with contextlib.suppress(Exception):  # whatever a guest brings is theirs alone
+            async with asyncio.timeout(self.line_s + 2 * RECORDED_S):
+                told = msgspec.json.encode(await self.hear(guest)) + b"\n"
+                await asyncio.get_running_loop().sock_sendall(guest, told)
+
+    async def hear(self, guest: socket.socket) -> Told:
+        uid = self.peer(guest)
         if uid is None or uid not in (os.getuid(), 0):
             return no(NotPermittedError("Only the user of the run may speak to it."))
         try:
             async with asyncio.timeout(self.line_s):
-                line = await reader.readline()
+                line = await line_of(guest)
             await self.take(read_knock(line, self.run), uid)
         except AgentcliError as error:
             return no(error)
-        except (TimeoutError, ValueError):  # too slow, or more than the limit
-            return no(InputError("Not understood: one line of JSON was expected."))
+        except TimeoutError:
+            return no(InputError("Not understood: no line came in time."))
         return Told(VERSION, True)
 
     async def take(self, fact: Fact, uid: int) -> None:
@@ -267,6 +277,19 @@ class Door:
             message = "What is asked now is not what was answered."
             raise NotPermittedError(message, hint="Look at it again: agentcli approve")
         return asked
+
+
+async def line_of(guest: socket.socket) -> bytes:
+    """Return what comes up to the end of a line, at most a little more than a knock may be."""
+    loop, line = asyncio.get_running_loop(), bytearray()
+    while b"\n" not in line and len(line) <= MOST_BYTES:
+        part = await loop.sock_recv(guest, 1 << 16)
+        if not part:
+            break
+        line += part
+    if len(line) > MOST_BYTES:
+        raise InputError("Not understood: more than a knock may be.")
+    return bytes(line)
 
 
 def read_knock(line: bytes, run: str) -> Fact:

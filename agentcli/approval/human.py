@@ -29,6 +29,7 @@ class Human:
     by: str = ""
     signing: Callable[[StepId, AskPerson], Sign | None] = lambda step, asked: None
     tasks: dict[StepId, asyncio.Task[None]] = field(default_factory=dict)
+    leaving: set[asyncio.Task[None]] = field(default_factory=set)  # the withdrawn, until gone
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def ask(self, start: Started, question: AskPerson) -> None:
@@ -61,13 +62,15 @@ class Human:
 
     def withdraw(self, step: StepId, why: str) -> None:
         task = self.tasks.pop(step, None)
-        if task is not None:
+        if task is not None and not task.done():
+            self.leaving.add(task)
+            task.add_done_callback(self.leaving.discard)
             task.cancel(why)
 
     async def close(self) -> None:
         for task in self.tasks.values():
             task.cancel()
-        await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+        await asyncio.gather(*self.tasks.values(), *self.leaving, return_exceptions=True)
 
 
 def question_of(
