@@ -4,6 +4,7 @@ import typer
 
 from agentcli import version_line
 from agentcli.cli import (
+    approve,
     audit,
     chat,
     completion,
@@ -35,6 +36,7 @@ app.command("demo")(demo.demo)
 app.command("chat")(chat.chat)
 app.command("run")(run.run)
 app.command("resume")(run.resume)
+app.command("approve")(approve.approve)
 app.command("replay")(replay.replay)
 app.command("undo")(undo.undo)
 app.command("init")(init.init)

@@ -274,6 +274,7 @@ VALUES: dict[str, Callable[[str], Iterable[str]]] = {
     "task": tasks,
     "run": runs,
     "runs": runs,
+    "signature": lambda current: [FILES],
     "ledger": runs,
     "against": runs,
     "workspace": lambda current: [FOLDERS],

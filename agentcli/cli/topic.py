@@ -109,6 +109,7 @@ runs/ID/checkpoint.json  Its state, to go on quickly from.
 runs/ID/index  Where its records begin, for the same.
 runs/ID/outputs/  Outputs too long for the model.
 runs/ID/private/  Secrets that the ledger must not hold.
+runs/ID/socket  While it runs: where agentcli approve speaks to it.
 runs/ID/title  What you called it later: agentcli runs rename.
 runs/ID/workspace/  The copy that a task, a fork or a replay worked on.
 seals/, seal.key  Heads of ledgers outside of their runs, and what seals them.
@@ -163,7 +164,7 @@ Each call of a tool has a tier, by what it can do:
 read_only  Runs by itself.
 reversible  Runs; the state before it is kept.
 irreversible  Needs a person's yes: the tool's name, typed out.
-privileged  Is denied: it would need an authenticated person.
+privileged  Needs a signed yes: agentcli help approval. Denied where nobody may sign.
 
 A tool that can be undone only under conditions (sandboxed, offline, restorable) counts as
 irreversible where one of them does not hold.
@@ -173,11 +174,43 @@ irreversible ask or deny; under ask it names tools that ask each time. Nothing l
 irreversible call run unasked: no profile, option or setting. A profile also says which tools are
 offered at all; any other is denied.
 
-Where nobody can be asked, nothing is assumed: the run is parked with exit code 77. Resume it in
-a terminal to answer: agentcli resume RUN.
+Where nobody can be asked, nothing is assumed: the run is parked with exit code 77. Answer it
+from any terminal: agentcli approve RUN.
 
-A yes is bound to what was shown: the arguments, the tool, the sandbox. What was seen is what
-runs. Limits of money, steps and time are in the profile under budget, or --usd, --steps, --time.
+A yes is bound to what was shown: the arguments, the tool, the sandbox, the named files. What was
+seen is what runs. Limits of money, steps and time are in the profile under budget, or --usd,
+--steps, --time.
+""",
+    ),
+    "approval": Topic(
+        "How a call is answered from elsewhere, and a privileged one signed.",
+        """
+A run that needs a yes waits, in its terminal or parked with exit code 77:
+
+agentcli approve RUN  Shows the card, takes the answer, and goes on with a parked run.
+agentcli approve RUN CALL --no  A no; CALL where several ask.
+agentcli approve RUN --show --json  For a script: what is asked, and its hash as `bound`.
+agentcli approve RUN --bound HASH  A script's yes to just that.
+
+A yes holds for exactly what was shown: arguments, tool, policy, sandbox, image, and what the
+files hold that the call names. If any of it has changed, it is asked again.
+
+A privileged call needs the signature of one who may allow it, as your own settings.yaml says:
+
+approval.allowed_signers  A file of OpenSSH's form, a line each: NAME ssh-ed25519 AAAA...
+approval.key  What you sign with; a public key for one that an agent holds.
+approval.separate  true: not the one who began the run. Names count without their host.
+
+At the card a yes is signed with your key; ssh-keygen asks for its passphrase. Elsewhere:
+
+agentcli approve RUN --export > TEXT  The exact call, to be read and signed.
+ssh-keygen -Y sign -n agentcli-approval -f KEY TEXT  Makes TEXT.sig.
+agentcli approve RUN --signature TEXT.sig  The yes.
+
+The ledger keeps it in the answered record, as event.signature. To check it later with OpenSSH
+alone, put that in a file SIG, and the same text again in TEXT: agentcli approve RUN N --export,
+N being the record that asked. Then: ssh-keygen -Y verify -n agentcli-approval -f ALLOWED -I NAME
+-s SIG < TEXT
 """,
     ),
     "ledger": Topic(
