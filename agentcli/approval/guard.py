@@ -18,7 +18,7 @@ from agentcli.core.event import (
 from agentcli.core.policy import Policy
 from agentcli.core.step import AskPerson, Call, RunTool, StepId
 from agentcli.core.tool import Facts, ToolRule, tier_of
-from agentcli.errors import AgentcliError
+from agentcli.errors import AgentcliError, NotPermittedError
 
 
 @dataclass
@@ -111,7 +111,7 @@ def signature_problems(records: Iterable[Recorded], policy: Policy) -> Iterator[
                 text = approval_text(guard.run, answer.step, shown.call, answer.bound, shown.facts)
                 try:
                     who = guard.signers.check(text, signature, rec.at_us)
-                except AgentcliError as error:
+                except NotPermittedError as error:
                     yield f"record {rec.seq}: {error}"
                 else:
                     if who != answer.by:

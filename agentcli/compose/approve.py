@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from agentcli.approval.guard import Guard
+from agentcli.approval.guard import signature_problems as problems_in
 from agentcli.approval.human import question_of
 from agentcli.approval.knock import knock
 from agentcli.approval.who import local_name
@@ -144,3 +145,13 @@ def by_me(answer: Answered | Edited) -> Answered | Edited:
     if isinstance(answer, Edited) or answer.by:
         return answer
     return replace(answer, by=local_name())
+
+
+def signature_problems(folder: RunFolder) -> list[str]:
+    """Return what is wrong with the signed answers of a run, in words that name the record.
+
+    Offline, with OpenSSH alone: `agentcli.approval.guard.signature_problems` says of what.
+    Raises UnavailableError where there are signatures to check and no ssh-keygen.
+    """
+    records = read_ledger(folder.ledger).records
+    return list(problems_in(records, folder.given().plan.policy))

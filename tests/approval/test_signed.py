@@ -167,6 +167,15 @@ def test_a_ledger_tells_each_privileged_call_that_nobody_rightly_said_yes_to(key
     assert none == "record 6: A privileged call without a signed yes."
 
 
+def test_without_openssh_a_ledger_is_not_called_bad(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = history(keys, keys.sign("alice", TEXT))
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(UnavailableError):
+        problems(keys, events)
+
+
 def test_who_must_be_another_is_checked_before_it_runs_and_later(keys: Keys) -> None:
     events = history(keys, keys.sign("alice", TEXT))
     assert problems(keys, events, separate=True) == []

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from agentcli.compose.approve import signature_problems
+from agentcli.ledger.folder import RunFolder
 from tests.approval.keys import Keys
 from tests.cli.conftest import SANDBOX, Played, Program, call
 from tests.cli.test_chat import talking
@@ -307,6 +309,8 @@ def test_a_privileged_call_runs_on_a_signature_made_elsewhere_and_checked_by_any
     words = ["ssh-keygen", "-Y", "verify", "-n", "agentcli-approval", "-I", answer["by"]]
     words += ["-f", str(program.home / "signers"), "-s", str(keys.folder / "later.sig")]
     assert subprocess.run(words, input=again.encode(), capture_output=True).returncode == 0
+    folder = RunFolder(Path(played.document["ledger"]).parent)
+    assert signature_problems(folder) == []
     assert program.run("replay", "last", "--verify").returncode == 0
 
 
