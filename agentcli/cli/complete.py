@@ -287,6 +287,7 @@ VALUES: dict[str, Callable[[str], Iterable[str]]] = {
     "jsonl": lambda current: [FILES],
     "sqlite": lambda current: [FILES],
     "file": lambda current: [FILES],
+    "runs to": lambda current: [FOLDERS],
     "replay model": lambda current: ["live", "recorded", *models(current)],
     "replay tools": lambda current: ["live"],
     "config key": settings,

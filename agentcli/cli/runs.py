@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from agentcli.cli import bundle, dead, fork, options, prune
+from agentcli.cli import bundle, case, dead, fork, options, prune
 from agentcli.errors import UsageError
 
 app = typer.Typer(help="What was run here.", no_args_is_help=True, rich_markup_mode=None)
@@ -13,6 +13,7 @@ app.command("import")(bundle.import_run)
 app.command("prune")(prune.prune)
 app.add_typer(dead.app, name="dead")
 app.command("fork")(fork.fork_run)
+app.command("case")(case.make_case)
 
 
 @app.command("list")

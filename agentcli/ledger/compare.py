@@ -95,7 +95,8 @@ def traits_of(records: Iterable[Recorded]) -> Traits:
 
     Times, ids, numbers of records and costs are left out, and so is thinking. Of what was tried
     again only the last try counts; a failure or a reply that was cut, only where a step settled
-    by it. Marks of secrets count without their hash, which is each run's own.
+    by it. One mark of a secret is like another: its hash is each run's own, and a run that is
+    given a mark in place of a secret keeps it as a secret of another kind.
     """
     traits: Traits = {}
     open_ones: dict[int, Recorded] = {}  # count only once their step has settled by them
@@ -110,7 +111,7 @@ def traits_of(records: Iterable[Recorded]) -> Traits:
         for one in (ended, rec) if ended else (rec,):
             for step, what, value, text in said_by(one.event, heard):
                 traits.pop((step, what), None)
-                traits[step, what] = Trait(one.seq, plain(value), str(plain(text)))
+                traits[step, what] = Trait(one.seq, plain(value), without_hashes(text))
     return traits
 
 
@@ -153,10 +154,10 @@ def call_text(call: Call) -> str:
 
 
 def plain(value: object) -> object:
-    return map_strings(msgspec.to_builtins(value), without_hash)
+    return map_strings(msgspec.to_builtins(value), lambda text: MARK.sub("[REDACTED]", text))
 
 
-def without_hash(text: str) -> str:
+def without_hashes(text: str) -> str:
     return MARK.sub(lambda mark: mark[0].rpartition(":")[0] + "]", text)
 
 

@@ -95,12 +95,14 @@ def test_a_run_that_ends_before_the_other_parts_from_it_there() -> None:
     assert (back.step, back.what, back.one) == ("main/ask.1", "said", Side())
 
 
-def test_marks_of_secrets_count_without_the_hash_that_each_run_makes_anew() -> None:
+def test_one_mark_of_a_secret_is_like_another_since_each_run_makes_its_own() -> None:
     one, _ = changed(ToolEnded, output="key [REDACTED:jwt:0123456789abcdef]")
-    other, _ = changed(ToolEnded, output="key [REDACTED:jwt:fedcba9876543210]")
+    other, at = changed(ToolEnded, output="key [REDACTED:mark:fedcba9876543210]")
     assert first_parting(traits_of(one), traits_of(other)) is None
-    third, _ = changed(ToolEnded, output="key [REDACTED:bearer:0123456789abcdef]")
-    assert first_parting(traits_of(one), traits_of(third)) is not None
+    third, _ = changed(ToolEnded, output="my key [REDACTED:jwt:0123456789abcdef]")
+    found = first_parting(traits_of(one), traits_of(third))
+    assert found is not None
+    assert found.other == Side(at, "my key [REDACTED:jwt]")
 
 
 def test_the_first_line_that_differs() -> None:
