@@ -105,8 +105,7 @@ runs/ID/ledger.jsonl  All that happened in a run: agentcli help ledger.
 runs/ID/plan.json  What it was given: profile, task, tools, limits.
 runs/ID/fork.json  Of a fork: its model and workspace, where they differ.
 runs/ID/head.json  How far the ledger had come, sealed by this machine.
-runs/ID/checkpoint.json  Its state, to go on quickly from.
-runs/ID/index  Where its records begin, for the same.
+runs/ID/checkpoint.json  Its state, to go on quickly from; index goes with it.
 runs/ID/outputs/  Outputs too long for the model.
 runs/ID/private/  Secrets that the ledger must not hold.
 runs/ID/socket  While it runs: where agentcli approve speaks to it.

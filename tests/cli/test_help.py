@@ -272,7 +272,7 @@ def test_the_files_told_of_a_run_are_those_it_has(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     parts = [run.ledger, run.outputs, run.private, run.workspace, run.title]
     parts += [run.path / "plan.json", run.path / "fork.json", run.path / "checkpoint.json"]
-    parts += [run.path / "index", run.path / "head.json", run.path / "socket"]
+    parts += [run.path / "head.json", run.path / "socket"]
     told = re.findall(r"^runs/ID/(\S+?)/?  ", TOPICS["files"].text, re.MULTILINE)
     assert set(told) == {path.name for path in parts}
 
