@@ -226,6 +226,7 @@ agentcli replay RUN --what-if PROFILE  Say what would now be decided.
 agentcli replay RUN --against OTHER  Find the first step where they part.
 agentcli replay RUN --model NAME  Ask a model anew; what tools say is recorded.
 agentcli runs fork RUN --at N  Go on from any record, as another run.
+agentcli audit verify RUN  Prove that it is what was written, and all of it.
 agentcli resume RUN  Go on where it stopped.
 
 RUN is an id, a unique beginning or end of one, the path of a ledger or a bundle, or last.
@@ -234,8 +235,11 @@ On resume, finished calls are not run again. One that was cut off is run again o
 harmless. Else the model is told that nobody knows whether it happened, and of what cannot be
 undone a person is asked. What cannot be undone is never run twice by itself.
 
-Secrets that are known or look like one are replaced by marks before anything is written. Whoever
-can write your files can replace a ledger as a whole.
+Secrets that are known or look like one are replaced by marks before anything is written.
+
+How far a ledger had come is sealed with a key of this machine, beside it and outside of its
+folder: a ledger that was cut off, written anew or put back from an older copy is told as such.
+Whoever can read that key could write the seal too.
 """,
     ),
     "tools": Topic(

@@ -29,8 +29,8 @@ MOST_BYTES = 1 << 30
 MOST_FILES = 10_000
 MOST_MANIFEST_BYTES = 4 << 20
 NAME = re.compile(
-    r"ledger\.jsonl|plan\.json|fork\.json|title|outputs/[0-9a-f]{24}\.txt"
-    r"|private/(?:key|[0-9a-f]{16})"
+    r"ledger\.jsonl|plan\.json|fork\.json|head\.json|head\.json\.sig|title"
+    r"|outputs/[0-9a-f]{24}\.txt|private/(?:key|[0-9a-f]{16})"
 )
 RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-z]{3,16}")
 SUFFIXES = (".agentrun", ".tar.gz", ".tgz")
@@ -68,6 +68,7 @@ def write_bundle(folder: RunFolder, path: Path, *, with_private: bool, force: bo
     Raises InputError, LedgerDamagedError for a run that nobody could read, LedgerError.
     """
     started = folder.started()
+    heads = {file.name: file.read_bytes() for file in head_files(folder)}
     with Follower(folder.ledger) as follower:
         records = len(follower.news())
         ledger = follower.read(0, follower.offset)
@@ -78,6 +79,7 @@ def write_bundle(folder: RunFolder, path: Path, *, with_private: bool, force: bo
         "plan.json": folder.path / "plan.json",
         **({"title": folder.label.encode()} if folder.label else {}),
         **({"fork.json": folder.path / "fork.json"} if folder.fork() else {}),
+        **heads,
         **{f"outputs/{file.name}": file for file in outputs},
         **{f"private/{file.name}": file for file in secrets if with_private},
     }
@@ -85,6 +87,12 @@ def write_bundle(folder: RunFolder, path: Path, *, with_private: bool, force: bo
         pack(Manifest(folder.run(), {}, started.program), contents, file)
         size = file.tell()
     return Packed(records, len(outputs), sum(file.name != "key" for file in secrets), size)
+
+
+def head_files(folder: RunFolder) -> list[Path]:
+    """Return the sealed head and its signature. Read before the ledger, they never say more."""
+    found = (folder.path / name for name in ("head.json", "head.json.sig"))
+    return [file for file in found if file.is_file() and file.stat().st_size]
 
 
 def plain_files(folder: Path) -> list[Path]:

@@ -268,13 +268,14 @@ def test_the_fields_told_of_a_tool_are_those_of_its_manifest() -> None:
 
 def test_the_files_told_of_a_run_are_those_it_has(tmp_path: Path) -> None:
     from agentcli.ledger.folder import RunFolder
+    from agentcli.ledger.seal import HEAD
 
     run = RunFolder(tmp_path)
     parts = [run.ledger, run.outputs, run.private, run.workspace, run.title]
     parts += [run.path / "plan.json", run.path / "fork.json", run.path / "checkpoint.json"]
     parts += [run.path / "head.json", run.path / "socket"]
     told = re.findall(r"^runs/ID/(\S+?)/?  ", TOPICS["files"].text, re.MULTILINE)
-    assert set(told) == {path.name for path in parts}
+    assert set(told) == {HEAD, *(path.name for path in parts)}
 
 
 def test_files_names_the_folders_of_this_machine(program: Program) -> None:

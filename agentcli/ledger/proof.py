@@ -1,0 +1,207 @@
+"""What the ledger of a run proves: that it is what was written, all of it, and all was allowed."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agentcli.core.event import Redacted, RunStarted
+from agentcli.core.record import encode
+from agentcli.errors import AgentcliError, LedgerError
+from agentcli.ledger.allowed import KINDS, Allowed
+from agentcli.ledger.folder import RunFolder
+from agentcli.ledger.follow import is_locked
+from agentcli.ledger.seal import HEAD, Head, find_key, read_head, witness_of
+from agentcli.ledger.walk import Fault, Walk
+
+HAS_SEAL = 2  # ledgers of this version and later are sealed as they are written
+
+
+@dataclass
+class Proof:
+    """What was found. faults: none, or the ledger is not what was written.
+
+    notes: what could not be looked at, or is worth knowing.
+    sealed: how many records a head of this machine covers, None without such a head.
+    results: how many calls have ended. redacted: how many values and outputs were destroyed.
+    """
+
+    run: str
+    records: int = 0
+    size_bytes: int = 0
+    torn_bytes: int = 0
+    sealed: int | None = None
+    results: int = 0
+    redacted: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    more_faults: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_ok(self) -> bool:
+        return not self.faults
+
+
+@dataclass
+class Heads:
+    """The heads of a ledger that are there, and what is wrong with them as such.
+
+    ours: sealed by this machine, the one beside the ledger first.
+    """
+
+    beside: Head | None = None
+    witness: Head | None = None
+    ours: list[Head] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def newest(self) -> Head | None:
+        return max(self.ours, key=lambda head: head.count, default=None)
+
+
+def prove(state: Path, folder: RunFolder) -> Proof:
+    """Look at all of a run. Nothing is changed, locked or asked of anyone.
+
+    Raises MissingFileError, InputError where it is no ledger, LedgerError for a newer one.
+    """
+    # The heads first: what is written meanwhile can only be more than they say.
+    heads = heads_of(state, folder)
+    proof = Proof(folder.id, faults=[*heads.faults], notes=[*heads.notes])
+    allowed = Allowed(policy_of(folder, proof))
+    sealed = frozenset((head.count, head.hash) for head in heads.ours)
+    walk = Walk(folder.ledger, KINDS, sealed)
+    marks, outputs, version = set[str](), set[str](), 0
+    unallowed: list[Fault] = []
+    for rec in walk.records():
+        if (fault := allowed.look(rec)) is not None and len(unallowed) < 20:
+            unallowed.append(fault)
+        if isinstance(rec.event, Redacted):
+            marks.update(rec.event.marks)
+            outputs.update(rec.event.outputs)
+        elif isinstance(rec.event, RunStarted):
+            version = rec.event.version
+    proof.records, proof.size_bytes = walk.count, walk.size_bytes
+    proof.torn_bytes, proof.results = walk.torn_bytes, allowed.results
+    proof.redacted = len(marks) + len(outputs)
+    proof.more_faults = walk.more_faults
+    if any(fault.first == 1 for fault in walk.faults):
+        proof.faults = heads.faults  # the plan is held against the first record
+    proof.faults += walk.faults
+    if walk.good_lines == walk.lines:  # else what was allowed may stand in what is gone
+        proof.faults += unallowed
+    hold_against(proof, heads, walk, allowed.run)
+    if not heads.ours:
+        tell_unsealed(proof, heads, folder, is_here(state, folder), version)
+    return proof
+
+
+def heads_of(state: Path, folder: RunFolder) -> Heads:
+    key, found = find_key(state), Heads()
+    paths = [("beside", folder.path / HEAD), ("witness", witness_of(state, folder.path))]
+    for name, path in paths:
+        if path is None:
+            continue
+        try:
+            head = read_head(path)
+        except (LedgerError, OSError):
+            found.faults.append(Fault("head mismatch", f"{path.name} holds no sealed head"))
+            continue
+        if head is None:
+            continue
+        setattr(found, name, head)
+        if key is not None and head.is_sealed_by(key):
+            found.ours.append(head)
+        elif key is not None and head.key == Head("", 0, "", 0, 0).sealed(key).key:
+            text = f"{path.name} was changed: its seal does not fit"
+            found.faults.append(Fault("head mismatch", text))
+    if len(found.ours) == 1 and found.beside is not None and found.witness in found.ours:
+        if not found.faults:
+            text = f"{HEAD} is not sealed by this machine, but the run is its own"
+            found.faults.append(Fault("head mismatch", text))
+    elif found.witness is not None and found.beside is None and not found.faults:
+        found.notes.append(f"{HEAD} is gone; the one that is kept elsewhere was looked at")
+    return found
+
+
+def hold_against(proof: Proof, heads: Heads, walk: Walk, run: str) -> None:
+    """Compare what is there with what was sealed."""
+    newest = heads.newest
+    if newest is None:
+        return
+    proof.sealed = newest.count
+    count = walk.count
+    if count < newest.count:
+        beside_older = heads.beside in heads.ours and heads.ours[0].count < newest.count
+        if 0 < walk.epoch < newest.epoch or beside_older:
+            text = f"{count} of {newest.count} records, as it was before it went on"
+            proof.faults.append(Fault("older copy", text, count, newest.count))
+        else:
+            torn = f", and {walk.torn_bytes} bytes of another" if walk.torn_bytes else ""
+            text = f"{newest.count} records were sealed, {count} are here{torn}"
+            proof.faults.append(Fault("truncated", text, count, newest.count))
+        proof.torn_bytes = 0
+    for head in heads.ours:
+        if (
+            0 < head.count <= count
+            and (head.count, head.hash) not in walk.seen
+            and walk.is_there(head.count)
+        ):
+            text = f"record {head.count} is not the one that was sealed"
+            fault = Fault("head mismatch", text, head.count, head.count)
+            if fault not in proof.faults:
+                proof.faults.append(fault)
+        if run and head.run not in (run, proof.run):
+            proof.faults.append(Fault("head mismatch", f"it is of another run, {head.run}"))
+    if count > newest.count:
+        more = (
+            "1 record stands"
+            if count == newest.count + 1
+            else (f"{count - newest.count} records stand")
+        )
+        if newest.open:
+            proof.notes.append(
+                f"{more} after the last seal: written just before its writer died, or added since"
+            )
+        else:
+            text = f"{more} after the end that its writer sealed"
+            proof.faults.append(Fault("added", text, newest.count + 1, count))
+
+
+def tell_unsealed(proof: Proof, heads: Heads, folder: RunFolder, here: bool, version: int) -> None:
+    if heads.beside is not None or heads.witness is not None:
+        proof.notes.append("sealed elsewhere: its head can only be checked on the machine it is of")
+    elif version < HAS_SEAL:
+        proof.notes.append("no seal: an older program wrote it; that it is all there is not known")
+    elif folder.imported.exists() or not here:
+        proof.notes.append("no seal: that it is all there is not known")
+    elif not is_written(folder.ledger):
+        text = "its sealed heads were removed: ledgers of this version have them from the start"
+        proof.faults.append(Fault("unsealed", text))
+
+
+def is_here(state: Path, folder: RunFolder) -> bool:
+    return witness_of(state, folder.path) is not None
+
+
+def is_written(ledger: Path) -> bool:
+    file = os.open(ledger, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return is_locked(file, ledger)
+    finally:
+        os.close(file)
+
+
+def policy_of(folder: RunFolder, proof: Proof) -> str:
+    """Return the digest of what the run was judged by, "" if it is not known, which is noted."""
+    try:
+        given = folder.given()
+    except AgentcliError as error:
+        if (folder.path / "plan.json").exists():
+            proof.faults.append(Fault("edited", f"plan.json: {error}"))
+        else:
+            proof.notes.append("plan.json is not here: what was allowed is not computed anew")
+        return ""
+    if given.missing and b"[REDACTED:" in encode(given.plan.policy):
+        proof.notes.append("the policy holds values that are not here: it is not computed anew")
+        return ""
+    return given.policy

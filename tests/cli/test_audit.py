@@ -1,0 +1,90 @@
+"""What a ledger proves, told by the real program."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import ROOT, Program, call
+
+OK = {"text": "ok"}
+
+
+@pytest.fixture
+def ledger(program: Program) -> Path:
+    return Path(program.play(call("calculator", expression="1+1"), OK).document["ledger"])
+
+
+def told(program: Program, *words: str) -> tuple[int, str]:
+    ended = program.run("audit", "verify", *words)
+    assert ended.stderr == ""
+    return ended.returncode, ended.stdout
+
+
+def test_a_run_is_proved_to_be_what_was_written_and_allowed(program: Program, ledger: Path) -> None:
+    count = len(ledger.read_bytes().splitlines())
+    assert told(program) == (
+        0,
+        f"ok: {count} records, {ledger.stat().st_size:,} bytes, each bound to the one before\n"
+        f"sealed by this machine: {count} records\n"
+        "allowed before it ran, exactly so: 1 call\n",
+    )
+    document = json.loads(program.run("audit", "verify", str(ledger), "--json").stdout)
+    assert (document["status"], document["records"], document["faults"]) == ("ok", count, [])
+
+
+def test_a_change_is_told_by_its_place_and_what_to_do(program: Program, ledger: Path) -> None:
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    at = sum(map(len, lines[:4]))
+    lines[4] = lines[4].replace(b'"seq":5', b'"seq":6')
+    ledger.write_bytes(b"".join(lines))
+    code, text = told(program, "last")
+    assert code == 73
+    assert f"edited at 5 (line 5, byte {at:,}): it is not what was written\n" in text
+    assert f"agentcli audit repair {ledger.parent.name}" in text
+    document = json.loads(program.run("audit", "verify", "last", "--json").stdout)
+    (fault,) = document["faults"]
+    assert (fault["word"], fault["first"], fault["byte"]) == ("edited", 5, at)
+    assert (document["status"], document["exit_code"]) == ("damaged", 73)
+
+
+def test_a_folder_put_back_as_it_was_before_it_went_on_is_told(program: Program) -> None:
+    turns = (call("calculator", expression="1+1"), OK)
+    ledger = Path(program.play(*turns, words=("--steps", "1")).document["ledger"])
+    older = program.folder / "backup"
+    shutil.copytree(ledger.parent, older)
+    assert program.run("resume", "last", "--steps", "9").returncode == 0
+    assert told(program)[0] == 0
+    shutil.rmtree(ledger.parent)
+    shutil.copytree(older, ledger.parent)
+    code, text = told(program)
+    assert (code, "older copy after" in text) == (73, True)
+    ended = program.run("resume", "last")
+    assert (ended.returncode, "replaced by an older copy" in ended.stderr) == (73, True)
+
+
+def test_a_bundle_is_proved_where_it_was_made_and_elsewhere_as_far_as_can_be(
+    program: Program, ledger: Path
+) -> None:
+    bundle = str(program.folder / "x.agentrun")
+    assert program.run("runs", "export", "last", "--bundle", bundle).returncode == 0
+    assert "sealed by this machine" in told(program, bundle)[1]
+    program.environ = {"AGENTCLI_HOME": str(program.folder / "other")}
+    code, text = told(program, bundle)
+    assert (code, "sealed elsewhere" in text) == (0, True)
+    assert not (program.folder / "other").exists(), "nothing is made to look at something"
+    assert program.run("runs", "import", bundle).returncode == 0
+    assert told(program)[0] == 0
+
+
+def test_a_ledger_of_an_older_program_is_proved_without_a_seal(program: Program) -> None:
+    code, text = told(program, str(ROOT / "tests/data/median.agentrun"))
+    assert (code, "no seal: an older program wrote it" in text) == (0, True)
+
+
+def test_a_plan_that_was_changed_is_told(program: Program, ledger: Path) -> None:
+    plan = ledger.with_name("plan.json")
+    plan.write_text(plan.read_text().replace('"clip_chars"', '"clip_chars" ').replace("30000", "9"))
+    code, text = told(program)
+    assert (code, "plan.json" in text) == (73, True)
