@@ -2,7 +2,10 @@
 
 import json
 import os
+import random
+import shutil
 import signal
+import subprocess
 import time
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from agentcli.sandbox.hidden import MASK
 from tests.cli.conftest import Program, call
 from tests.cli.test_run import wait_for
-from tests.sandbox.box import IMAGE, why_not
+from tests.sandbox.box import IMAGE, wait_until, why_not
 
 pytestmark = [
     pytest.mark.docker,
@@ -64,6 +67,39 @@ def test_a_run_killed_in_mid_tool_leaves_no_container_resumes_and_verifies(
     assert program.run("replay", "last", "--verify").returncode == 0
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_run_killed_at_random_moments_leaves_no_container_and_ends_the_same(
+    program: Program, words: tuple[str, ...], seed: int
+) -> None:
+    """The idempotent tool runs under one key; the one that is not runs at most once."""
+    chance = random.Random(seed)
+    turns = [
+        call("write_file", path=f"{seed}.txt", content="whole\n"),
+        call("shell", command="echo once >> log; sleep 0.3; echo end >> log"),
+        {"delay_ms": 300, **call("read_file", path=f"{seed}.txt")},
+        {"text": "All done.", "token_ms": 50},
+    ]
+    first = ("run", "--prompt", "Go.", "--model", program.script(*turns), *words)
+    for _ in range(3):
+        there = list(program.home.glob("runs/*/ledger.jsonl"))
+        again = ("resume", "last", "--usd", "99") if there else first
+        with program.start(*again) as running:
+            time.sleep(chance.uniform(0.3, 3))
+            running.kill()
+            running.communicate()
+        ledgers = list(program.home.glob("runs/*/ledger.jsonl"))
+        assert wait_until(lambda: not containers_of(program))
+        if ledgers and ledgers[0].stat().st_size:
+            assert program.run("replay", "last", "--verify").returncode == 0
+    there = list(program.home.glob("runs/*/ledger.jsonl"))
+    ended = program.run(*(("resume", "last", "--usd", "99") if there else first), "--json")
+    assert json.loads(ended.stdout)["answer"] == "All done."
+    assert program.run("replay", "last", "--verify").returncode == 0
+    assert (program.folder / f"{seed}.txt").read_text() == "whole\n"
+    log = program.folder / "log"
+    assert (log.read_text() if log.exists() else "").count("once") <= 1
+
+
 def test_a_missing_image_is_said_with_the_command_that_builds_it(
     program: Program, words: tuple[str, ...]
 ) -> None:
@@ -102,6 +138,72 @@ def test_mounts_and_secret_files_are_in_a_container_what_they_are_said_to_be(
     assert "hunter2" not in shell + read
     assert sorted(path.name for path in data.iterdir()) == [".env", "a"]
     assert (program.folder / ".env").read_text() == "TOKEN=hunter2"
+
+
+NO_NETWORK = """
+import socket
+
+def refuse(*args, **named):
+    raise AssertionError("a replay wants the network")
+
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
+"""
+
+
+def test_a_recorded_run_is_verified_without_docker_network_or_the_home_it_was_made_in(
+    program: Program, words: tuple[str, ...]
+) -> None:
+    both = [{"tool": "shell", "args": {"command": f"echo {n} >> log; cat log"}} for n in range(2)]
+    looks = [{"tool": "calculator", "args": {"expression": f"{n}*2"}} for n in range(3)]
+    played = program.play(
+        call("write_file", path="a.txt", content="alpha\n"),
+        {"calls": [*both, *looks]},
+        call("python", code="sorted(open('log'))"),
+        {"text": "ok"},
+        words=words,
+    )
+    assert played.code == 0, played.document
+    run = str(played.document["run"])
+    bundle = program.folder / "kept.agentrun"
+    assert program.run("runs", "export", run, "--bundle", str(bundle)).returncode == 0
+    program.environ["AGENTCLI_HOME"] = str(program.folder / "elsewhere")
+    assert program.run("runs", "import", str(bundle)).returncode == 0
+    elsewhere, program.environ = program.environ, {}
+
+    blocked = program.folder / "blocked"
+    blocked.mkdir()
+    (blocked / "sitecustomize.py").write_text(NO_NETWORK)
+    nowhere = {"DOCKER_HOST": "unix:///nowhere/docker.sock", "PATH": "/nowhere"}
+    nowhere["PYTHONPATH"] = f"{blocked}:{program.env()['PYTHONPATH']}"
+    for environ in ({}, elsewhere):
+        program.environ = {**environ, **nowhere}
+        verified = program.run("replay", run, "--verify")
+        assert verified.returncode == 0, verified.stdout + verified.stderr
+        assert f"ok: {len(played.events)} records" in verified.stdout
+
+
+def test_verify_needs_no_network_at_all_where_one_can_be_taken_away(
+    program: Program, words: tuple[str, ...]
+) -> None:
+    if shutil.which("unshare") is None or subprocess.run(["unshare", "-n", "true"]).returncode:
+        pytest.skip("a process cannot be cut off from the network here")
+    played = program.play(call("shell", command="echo hi"), {"text": "ok"}, words=words)
+    program.environ = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    verified = subprocess.run(
+        ["unshare", "-n", *program.argv("replay", played.document["run"], "--verify")],
+        cwd=program.folder,
+        env=program.env(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert f"ok: {len(played.events)} records" in verified.stdout
+
+
+def containers_of(program: Program) -> list[str]:
+    """Return the ids of the containers of all runs of a program."""
+    return [id for run in program.home.glob("runs/*") for id in containers(run.name)]
 
 
 def containers(run: str) -> list[str]:
