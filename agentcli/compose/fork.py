@@ -1,5 +1,6 @@
 """Makes a fork: another run that goes on from any record of one, with a model of its own."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +24,11 @@ from agentcli.core.state import RunState
 from agentcli.core.step import ActId, AskModel, RunTool
 from agentcli.errors import InputError, LedgerDamagedError, LedgerError, UsageError
 from agentcli.ledger.bundle import copy_outputs
+from agentcli.ledger.file import FileJournal
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.follow import Follower
-from agentcli.ledger.line import Chain
-from agentcli.ledger.vault import write_private
+from agentcli.ledger.seal import Seal
+from agentcli.ledger.vault import Vault, write_private
 from agentcli.loop.perform import now_us
 from agentcli.tool.layout import lay_out
 from agentcli.tool.manifest import load_tools
@@ -203,10 +205,10 @@ def copy_parts(source: RunFolder, folder: RunFolder) -> None:
 
 def write_ledger(folder: RunFolder, lines: Sequence[bytes], fork: Fork) -> None:
     """Write the ledger: the very lines of the original, and that it is another run from there."""
-    chain = Chain()
-    for line in lines:
-        chain.read(line)
-    chain.epoch += 1
-    forked = Forked(folder.id, fork.of, fork.at, chain.epoch, attended=False, program=__version__)
-    _, last = chain.write(forked, now_us())
-    write_private(folder.ledger, b"".join([*lines, last]))
+    write_private(folder.ledger, b"".join(lines))
+    vault, seal = Vault(folder.private), Seal(asset.state_home(), folder.path)
+    with FileJournal(folder.ledger, vault, now_us, seal=seal) as journal:
+        journal.seal(
+            Forked(folder.id, fork.of, fork.at, epoch, attended=False, program=__version__)
+        )
+        asyncio.run(journal.sync())
