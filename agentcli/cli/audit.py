@@ -1,10 +1,12 @@
 """`agentcli audit`: what a ledger proves, and what it says of who did what."""
 
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agentcli.cli import options, trail
+from agentcli.errors import UsageError
 
 if TYPE_CHECKING:
     from agentcli.ledger.proof import Proof
@@ -41,6 +43,57 @@ def verify(run: options.RUN = "last", as_json: options.JSON = False) -> int:
     else:
         print_proof(proof)
     return code
+
+
+@app.command("repair")
+def repair(
+    run: options.RUN = "last",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without being asked.")] = False,
+) -> None:
+    """Cut a damaged ledger back to the last record that can be trusted, and keep what is cut off.
+
+    agentcli audit repair last
+
+    What was done after that record is then unknown to the run: going on could do it once more.
+    """
+    from agentcli import asset
+    from agentcli.core.visible import visible
+    from agentcli.ledger.folder import find_run
+    from agentcli.ledger.repair import find_cut
+    from agentcli.ledger.repair import repair as repair_run
+    from agentcli.loop.perform import now_us
+
+    state = asset.state_home()
+    folder = find_run(state, run)
+    cut = find_cut(state, folder)
+    if not cut.faults:
+        print(f"{folder.id}: nothing to repair")
+        return
+    for fault in cut.faults:
+        print(visible(fault_line(fault)))
+    print(f"Left: {counted(cut.end.count, 'record')}, {cut.end.size_bytes:,} bytes")
+    if cut.cut_bytes:
+        where = f"from line {cut.line}, byte {cut.end.size_bytes:,} on"
+        print(f"Cut off: {counted(cut.lines, 'line')}, {cut.cut_bytes:,} bytes, {where}")
+    if cut.lost:
+        print(f"Lost: {counted(cut.lost, 'record')} that had been sealed.")
+        print("What they did is then unknown to the run: going on could do it once more.")
+    agree("Cut it back?" if cut.cut_bytes else "Go on from what is left?", yes=yes)
+    kept = repair_run(state, folder, cut, now_us())
+    if kept:
+        print(visible(f"What was cut off is in {folder.path / kept}"))
+    print(f"Repaired and sealed: agentcli audit verify {folder.id}")
+
+
+def agree(question: str, *, yes: bool) -> None:
+    """Go on only with a person's yes. Raises UsageError where nobody can be asked."""
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("nobody can be asked here", hint="If you are sure, say --yes.")
+    if not typer.confirm(question, default=False, err=True):
+        print("Nothing was changed.")
+        raise typer.Exit(77)
 
 
 def document(proof: "Proof") -> dict[str, Any]:

@@ -209,6 +209,6 @@ def write_ledger(folder: RunFolder, lines: Sequence[bytes], fork: Fork) -> None:
     vault, seal = Vault(folder.private), Seal(asset.state_home(), folder.path)
     with FileJournal(folder.ledger, vault, now_us, seal=seal) as journal:
         journal.seal(
-            Forked(folder.id, fork.of, fork.at, epoch, attended=False, program=__version__)
+            Forked(folder.id, fork.of, fork.at, journal.epoch, attended=False, program=__version__)
         )
         asyncio.run(journal.sync())

@@ -88,3 +88,63 @@ def test_a_plan_that_was_changed_is_told(program: Program, ledger: Path) -> None
     plan.write_text(plan.read_text().replace('"clip_chars"', '"clip_chars" ').replace("30000", "9"))
     code, text = told(program)
     assert (code, "plan.json" in text) == (73, True)
+
+
+def repaired(program: Program, ledger: Path, data: bytes) -> str:
+    ledger.write_bytes(data)
+    assert told(program)[0] == 73
+    asked = program.run("audit", "repair", "last")
+    assert (asked.returncode, "--yes" in asked.stderr) == (64, True)
+    assert ledger.read_bytes() == data, "nothing happens unasked"
+    ended = program.run("audit", "repair", "last", "--yes")
+    assert ended.returncode == 0, ended.stderr
+    assert told(program)[0] == 0
+    assert program.run("replay", "last", "--verify").returncode == 0
+    assert "nothing to repair" in program.run("audit", "repair", "last").stdout
+    return ended.stdout
+
+
+def test_a_damaged_ledger_is_cut_back_on_request_and_no_byte_is_lost(
+    program: Program, ledger: Path
+) -> None:
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    for number, at in enumerate((8, 5), start=1):
+        left = ledger.read_bytes().splitlines(keepends=True)
+        left[at] = left[at][:100] + b"~" + left[at][101:]
+        text = repaired(program, ledger, b"".join(left))
+        assert f"Left: {at} records" in text
+        assert f"from line {at + 1}, byte {sum(map(len, lines[:at])):,} on" in text
+        kept = ledger.with_name(f"ledger.jsonl.damaged-{number}")
+        assert kept.read_bytes() == b"".join(left[at:])
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert ledger.read_bytes().startswith(b"".join(lines[:at]))
+    recovered = json.loads(ledger.read_bytes().splitlines()[-1])["event"]
+    assert (recovered["why"], recovered["kept"]) == ("repair", "ledger.jsonl.damaged-2")
+    assert program.run("resume", "last").returncode == 0
+    assert told(program)[0] == 0
+
+
+def test_a_cut_off_ledger_is_gone_on_with_only_on_request(program: Program, ledger: Path) -> None:
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    text = repaired(program, ledger, b"".join(lines[:-3]) + lines[-3][:20])
+    assert "Lost: 3 records that had been sealed." in text
+    assert ledger.with_name("ledger.jsonl.damaged-1").read_bytes() == lines[-3][:20]
+
+
+def test_what_was_added_or_lost_its_seal_is_mended(program: Program, ledger: Path) -> None:
+    data = ledger.read_bytes()
+    repaired(program, ledger, data + b"a note\n")
+    assert ledger.with_name("ledger.jsonl.damaged-1").read_bytes() == b"a note\n"
+    ledger.with_name("head.json").unlink()
+    (program.home / "seals" / f"{ledger.parent.name}.json").unlink()
+    repaired(program, ledger, ledger.read_bytes())
+
+
+def test_what_cannot_be_repaired_is_said(program: Program, ledger: Path) -> None:
+    data = ledger.read_bytes()
+    ledger.write_bytes(data.replace(b"\n", b"\r\n"))
+    ended = program.run("audit", "repair", "last", "--yes")
+    assert (ended.returncode, "CR LF" in ended.stderr) == (73, True)
+    ledger.write_bytes(b"{" + data)
+    ended = program.run("audit", "repair", "last", "--yes")
+    assert (ended.returncode, "first record" in ended.stderr) == (73, True)
