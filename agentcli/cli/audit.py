@@ -32,11 +32,15 @@ def verify(run: options.RUN = "last", as_json: options.JSON = False) -> int:
     """
     from agentcli import asset
     from agentcli.cli.document import print_json
+    from agentcli.compose.approve import signature_problems
     from agentcli.ledger.bundle import opened_run
     from agentcli.ledger.proof import prove
+    from agentcli.ledger.walk import Fault
 
     with opened_run(asset.state_home(), run) as folder:
         proof = prove(asset.state_home(), folder)
+        if proof.signed and proof.is_ok:
+            proof.faults += [Fault("signature", text) for text in signature_problems(folder)]
     code = 0 if proof.is_ok else DAMAGED
     if as_json:
         print_json({**document(proof), "exit_code": code})
@@ -119,6 +123,8 @@ def print_proof(proof: "Proof") -> None:
         lines.append(f"sealed by this machine: {counted(proof.sealed, 'record')}")
     if proof.results and proof.is_ok:
         lines.append(f"allowed before it ran, exactly so: {counted(proof.results, 'call')}")
+    if proof.signed and proof.is_ok:
+        lines.append(f"signed, by who may: {counted(proof.signed, 'answer')}")
     if proof.redacted:
         lines.append(f"redacted ({proof.redacted})")
     lines += proof.notes

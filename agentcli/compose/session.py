@@ -65,6 +65,7 @@ from agentcli.loop.inbox import QueueInbox
 from agentcli.loop.perform import Acts, now_us
 from agentcli.loop.port import Approver, Model, Sandbox, Show, Toolbox
 from agentcli.loop.run import run as run_loop
+from agentcli.sandbox.endpoint import find_endpoint, image_id
 from agentcli.tool.gateway import Gateway
 from agentcli.tool.manifest import LoadedTool
 from agentcli.tool.schema import Arguments
@@ -411,6 +412,9 @@ class Session:
     def begin(self) -> RunStarted:
         """Return the first fact of a new run."""
         plan = self.plan
+        digests = plan.digests()
+        if plan.sandbox.backend == "docker" and plan.policy.offered:
+            digests["image"] = image_id(find_endpoint(), plan.sandbox.image)
         return RunStarted(
             self.folder.id,
             plan.agent,
@@ -420,6 +424,7 @@ class Session:
             plan.digest(),
             __version__,
             plan.title,
+            digests=digests,
             requester=local_name(),
         )
 

@@ -44,6 +44,19 @@ class Plan(Record, frozen=True):
     def digest(self) -> str:
         return hash_of(self)[:32]
 
+    def digests(self) -> dict[str, str]:
+        """Return the digest of each part, so that two runs can be told apart by what differs."""
+        limits = (self.max_tokens, self.limit_uusd, self.limit_steps, self.time_s, self.clip_chars)
+        parts = {
+            "policy": self.policy,
+            "profile": (self.profile, self.model, self.effort, *limits),
+            "prompt": self.system,
+            "sandbox": self.sandbox,
+            "task": self.agent,
+            "tools": self.tools,
+        }
+        return {name: hash_of(part)[:32] for name, part in parts.items()}
+
 
 class Fork(Record, frozen=True):
     """In what a fork differs from the plan that its ledger began with.

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agentcli.core.event import Redacted, RunStarted
+from agentcli.core.event import Answered, Redacted, RunStarted
 from agentcli.core.record import encode
 from agentcli.errors import AgentcliError, LedgerError
 from agentcli.ledger.allowed import KINDS, Allowed
@@ -22,7 +22,8 @@ class Proof:
 
     notes: what could not be looked at, or is worth knowing.
     sealed: how many records a head of this machine covers, None without such a head.
-    results: how many calls have ended. redacted: how many values and outputs were destroyed.
+    results: how many calls have ended. signed: how many answers bear a signature.
+    redacted: how many values and outputs were destroyed.
     """
 
     run: str
@@ -31,6 +32,7 @@ class Proof:
     torn_bytes: int = 0
     sealed: int | None = None
     results: int = 0
+    signed: int = 0
     redacted: int = 0
     faults: list[Fault] = field(default_factory=list)
     more_faults: int = 0
@@ -80,6 +82,8 @@ def prove(state: Path, folder: RunFolder) -> Proof:
             outputs.update(rec.event.outputs)
         elif isinstance(rec.event, RunStarted):
             version = rec.event.version
+        elif isinstance(rec.event, Answered):
+            proof.signed += bool(rec.event.signature)
     proof.records, proof.size_bytes = walk.count, walk.size_bytes
     proof.torn_bytes, proof.results = walk.torn_bytes, allowed.results
     proof.redacted = len(marks) + len(outputs)

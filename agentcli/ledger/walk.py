@@ -31,6 +31,7 @@ Word = Literal[
     "added",
     "unsealed",
     "not allowed",
+    "signature",
     "gone",
 ]
 

@@ -7,8 +7,9 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from agentcli.asset import user_home
 
@@ -85,6 +86,22 @@ def ping(endpoint: str, timeout_s: float) -> None:
             said += data
     if not (said.startswith(b"HTTP/1.") and said[8:12] == b" 200"):
         raise ConnectionError(f"{endpoint} is no Docker engine")
+
+
+def image_id(endpoint: str, image: str, timeout_s: float = PING_S) -> str:
+    """Return what an engine knows an image as, "" if it knows none or does not answer."""
+    url = urlsplit(endpoint)
+    link = HTTPConnection("docker", timeout=timeout_s)
+    try:
+        link.sock = open_socket(url.scheme, url.path, url.hostname, url.port, timeout_s)
+        link.request("GET", f"/images/{quote(image)}/json")
+        answer = link.getresponse()
+        found = json.loads(answer.read()) if answer.status == 200 else {}
+        return str(found.get("Id", ""))
+    except (OSError, HTTPException, ValueError, AttributeError):
+        return ""
+    finally:
+        link.close()
 
 
 def open_socket(

@@ -311,6 +311,7 @@ def test_a_privileged_call_runs_on_a_signature_made_elsewhere_and_checked_by_any
     assert subprocess.run(words, input=again.encode(), capture_output=True).returncode == 0
     folder = RunFolder(Path(played.document["ledger"]).parent)
     assert signature_problems(folder) == []
+    assert "signed, by who may: 1 answer" in program.run("audit", "verify", "last").stdout
     assert program.run("replay", "last", "--verify").returncode == 0
 
 
