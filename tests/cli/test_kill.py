@@ -126,7 +126,7 @@ class Victim:
             return lambda: time.monotonic() > end
         lines = self.data().count(b"\n")
         wanted = self.chance.randint(lines, max(lines + 4, self.lines))
-        late_s = self.chance.choice((0, 0, 0.02, 0.05, 0.1)) * self.chance.random()
+        late_s = self.chance.choice((0, 0.1, 0.4, 0.8)) * self.chance.random()
         due: list[float] = []
 
         def is_time() -> bool:
@@ -173,7 +173,9 @@ class Victim:
             return "between an intent and its effect"
         if any(isinstance(start.act, AskModel) for start in open_acts):
             return "during a reply"
-        return "before an act, or while a person was asked"
+        if any(leaf.asked for leaf in state.leaves):
+            return "while a person was asked"
+        return "while a call was prepared, or its sandbox opened"
 
     def told(self) -> list[str]:
         """Return what the model was told of its calls, each of which must have its result."""
