@@ -161,7 +161,7 @@ or keyring: NAME. Without one, --model scripted:FILE plays a script, as agentcli
 Each call of a tool has a tier, by what it can do:
 
 read_only  Runs by itself.
-reversible  Runs; the state before it is kept.
+reversible  Runs, and can be undone: agentcli undo RUN.
 irreversible  Needs a person's yes: the tool's name, typed out.
 privileged  Needs a signed yes: agentcli help approval. Denied where nobody may sign.
 
@@ -254,14 +254,17 @@ parameters  What it takes, as JSON Schema.
 tier  read_only, reversible, irreversible or privileged.
 reversible_when  What must hold: sandboxed, offline, restorable.
 egress, idempotent  Whether it can send data out; whether twice is like once.
-compensate  How it is undone.
+compensate  How it is undone: none, {restore: [path]}, or {call: {tool: ..., args: {...}}}.
 labels  How far its output is to be believed, and who may see it.
 timeout_s  How long it may take.
-preview, examples  Whether it can show what it would do; calls that fit.
+preview, probe  Whether it can show what it would do, and tell whether a lost call happened.
+examples  Calls that fit.
 run  A script with its modules, a command or a session.
 
 A script gets the arguments as JSON on stdin and prints {"text": ...} or {"error": ...}. It runs
-in the sandbox: docker, or bubblewrap, or with --sandbox local on this machine itself.
+in the sandbox: docker, or bubblewrap, or with --sandbox local on this machine itself. What it
+prints under "data" can be used by the call that undoes it, as {result.NAME}; {args.NAME} is an
+argument. AGENTCLI_IDEMPOTENCY_KEY is the same whenever a call is run again.
 
 agentcli tools check NAME  Says what is wrong with it.
 agentcli tools call NAME JSON  Calls it by hand, with all rules.

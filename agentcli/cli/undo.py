@@ -87,11 +87,16 @@ def agreed(foresight: "Foresight", *, as_json: bool) -> bool:
 
 def show(folder: "RunFolder", foresight: "Foresight") -> None:
     """Print what undoing would do: a line a call, then each file that would change."""
+    from agentcli.core.event import Ended
     from agentcli.core.visible import visible
+    from agentcli.ledger.folder import last_event
     from agentcli.shell.console import style, wants_color
 
     color = wants_color(sys.stdout, os.environ)
     print(style(f"{folder.id}: what would be undone", "bold", color=color))
+    is_chat = folder.plan().agent.pattern == "chat"
+    if not is_chat and not isinstance(last_event(folder.ledger), Ended):
+        print("  The run is not over: this ends it.")
     for foreseen in foresight.calls:
         effect = foreseen.effect
         print(visible(f"  {effect.name}  {what_of(effect)}"))

@@ -96,7 +96,8 @@ def pick(effects: Sequence[Effect], names: Sequence[str]) -> list[Effect]:
     Raises InputError.
     """
     if not names:
-        return [e for e in reversed(effects) if e.call.origin != "undo" and not e.is_undone]
+        standing = [e for e in reversed(effects) if not (e.is_undone or e.dropped)]
+        return [e for e in standing if e.call.origin != "undo"]
     picked: dict[int, Effect] = {}
     for name in names:
         found = [e for e in effects if is_named(e, name)]

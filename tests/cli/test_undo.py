@@ -128,6 +128,29 @@ def test_nothing_is_undone_twice(written: Written) -> None:
     assert (ended.returncode, "nothing to undo" in ended.stdout) == (0, True)
 
 
+def test_undoing_a_run_that_is_parked_ends_it_and_says_so(program: Program) -> None:
+    (program.folder / "a.txt").write_text("one\ntwo\n")
+    before = tree(program.folder)
+    words = ("--profile", "coder", "--steps", "1")
+    assert program.play(WRITES[1], {"text": "done"}, words=words).code == 76
+    assert "this ends it" in program.run("undo", "last", "--dry-run").stdout
+    assert program.run("undo", "last", "--yes").returncode == 0
+    assert tree(program.folder) == before
+    assert program.run("resume", "last").returncode == 1, "it is over"
+    assert program.run("replay", "last", "--verify").stdout.startswith("ok:")
+
+
+def test_a_chat_is_undone_and_goes_on(program: Program) -> None:
+    model = program.script(WRITES[0], {"text": "Written."}, {"text": "Still here."})
+    words = ("chat", "--model", model, "--sandbox", SANDBOX, "--profile", "coder")
+    assert program.run(*words, stdin="Write.\n").returncode == 0
+    ended = program.run("undo", "last", "--yes")
+    assert (ended.returncode, (program.folder / "report.md").exists()) == (0, False), ended.stderr
+    again = program.run("resume", "last", stdin="Are you there?\n")
+    assert (again.returncode, again.stdout) == (0, "Still here.\n")
+    assert program.run("replay", "last", "--verify").stdout.startswith("ok:")
+
+
 PARAMETERS = {
     "type": "object",
     "properties": {"what": {"type": "string"}, "id": {"type": "integer"}},
