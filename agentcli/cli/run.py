@@ -96,10 +96,10 @@ def taken_up(run: str, model: str, usd: str, steps: int | None, time_s: int | No
 
     from agentcli import asset
     from agentcli.compose.key import credentials_for
+    from agentcli.compose.model import make_model
     from agentcli.compose.mount import refuse_changed_places
     from agentcli.compose.oneshot import OneShot
     from agentcli.compose.plan import UUSD, absolute, refuse_other_price
-    from agentcli.compose.session import make_model
     from agentcli.config.settings import load_config
     from agentcli.core.event import BudgetRaised
     from agentcli.ledger.folder import find_run

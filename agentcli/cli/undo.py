@@ -204,7 +204,10 @@ def carry_out(
         told = attempt.told if attempt else "did not come to it"
         print(visible(f"{mark} {effect.name}: {told}").replace("\n", "\n    "))
     if code:
-        print(f"not all was undone. What is left: agentcli runs dead {folder.id}", file=sys.stderr)
+        print(
+            f"not all was undone. What is left: agentcli runs dead list {folder.id}",
+            file=sys.stderr,
+        )
     first = rows[-1][1] if rows else None
     if first is not None and not code:
         name = first.step.partition("/")[0]

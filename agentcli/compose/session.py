@@ -1,7 +1,6 @@
 """Puts a run together: the only module that knows the loop and the adapters."""
 
 import asyncio
-import contextlib
 import importlib
 import json
 import pkgutil
@@ -13,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
-
 from agentcli import __version__, asset
 from agentcli.approval.door import Door
 from agentcli.approval.earlier import Earlier
@@ -23,7 +20,8 @@ from agentcli.approval.human import Human
 from agentcli.approval.nobody import Nobody
 from agentcli.approval.signed import sign
 from agentcli.approval.who import local_name
-from agentcli.compose.key import Credentials
+from agentcli.compose.box import LazySandbox
+from agentcli.compose.model import warm_model
 from agentcli.compose.outcome import Tally
 from agentcli.compose.taken import Taken
 from agentcli.config.settings import load_config
@@ -33,17 +31,15 @@ from agentcli.core.event import (
     Input,
     Prepared,
     Recorded,
-    Replied,
     RunResumed,
     RunStarted,
     Settled,
     Started,
 )
-from agentcli.core.message import Reply, Request, ToolSpec
+from agentcli.core.message import Request, ToolSpec
 from agentcli.core.plan import Plan, StoredTool
 from agentcli.core.policy import Rules
 from agentcli.core.question import Answer, Question, Sign
-from agentcli.core.sandbox import SandboxSpec
 from agentcli.core.state import RunState
 from agentcli.core.step import AskPerson, Pattern, StepId
 from agentcli.core.view import View
@@ -52,18 +48,16 @@ from agentcli.errors import (
     AgentcliError,
     LedgerDamagedError,
     NotPermittedError,
-    UnavailableError,
 )
 from agentcli.ledger.file import FileJournal
 from agentcli.ledger.folder import Given, RunFolder
-from agentcli.ledger.recording import recorded
 from agentcli.ledger.seal import Seal
 from agentcli.ledger.vault import Outputs, Vault
 from agentcli.loop.ask import Asker
 from agentcli.loop.check import Checker
 from agentcli.loop.inbox import QueueInbox
 from agentcli.loop.perform import Acts, now_us
-from agentcli.loop.port import Approver, Model, Sandbox, Show, Toolbox
+from agentcli.loop.port import Approver, Model, Show, Toolbox
 from agentcli.loop.run import run as run_loop
 from agentcli.sandbox.endpoint import find_endpoint, image_id
 from agentcli.tool.gateway import Gateway
@@ -104,93 +98,6 @@ class Front:
 
 def quiet_front() -> Front:
     return Front(lambda rec: None, lambda signal: None)
-
-
-LOST_AT_MOST = 3
-NOTHING = Credentials()
-
-
-class LazySandbox:
-    """The one sandbox of a run, opened on first use or ahead of it, and again if it is lost."""
-
-    def __init__(self, plan: Plan, folder: RunFolder) -> None:
-        self.spec = replace(plan.sandbox, outputs=str(folder.outputs))
-        self.run = folder.id
-        self.opening: asyncio.Task[Sandbox] | None = None
-        self.turn = asyncio.Lock()
-        self.lost = 0  # how many a tool has brought down: another may end the same way
-
-    async def __call__(self) -> Sandbox:
-        async with self.turn:  # calls at once must not open one each
-            if self.opening is None or (self.opening.done() and self.opening.exception()):
-                self.warm()
-            assert self.opening is not None
-            sandbox = await asyncio.shield(self.opening)
-            if sandbox.gone and self.lost < LOST_AT_MOST:
-                self.lost += sandbox.died
-                await sandbox.close()
-                self.warm()
-                sandbox = await asyncio.shield(self.opening)
-            return sandbox
-
-    def warm(self) -> None:
-        """Begin to open it; a failure shows on first use."""
-        self.opening = asyncio.get_running_loop().create_task(open_sandbox(self.spec, self.run))
-        self.opening.add_done_callback(lambda task: task.cancelled() or task.exception())
-
-    async def close(self) -> None:
-        if self.opening is None:
-            return
-        try:
-            sandbox = await self.opening
-        except (UnavailableError, asyncio.CancelledError):
-            return
-        await sandbox.close()
-
-
-async def open_sandbox(spec: SandboxSpec, run: str) -> Sandbox:
-    """Open the backend whose file is named so. Raises UnavailableError."""
-    backend = importlib.import_module(f"agentcli.sandbox.{spec.backend}")
-    sandbox: Sandbox = await backend.open_sandbox(spec, run)
-    return sandbox
-
-
-def make_model(name: str, credentials: Credentials = NOTHING) -> Model:
-    """Return the model of a name: an id of Claude's, `scripted:FILE`, or `recorded:RUN`."""
-    kind, _, rest = name.partition(":")
-    if kind == "scripted":
-        from agentcli.model.scripted import load_script
-
-        return load_script(Path(rest))
-    if kind == "recorded":
-        from agentcli.model.recorded import Recorded as RecordedModel
-
-        return RecordedModel(recorded_replies(RunFolder(Path(rest))))
-    from agentcli.model.claude import Claude
-
-    return Claude(api_key=credentials.api_key, base_url=credentials.base_url)
-
-
-def warm_model(name: str) -> None:
-    """Load what a model needs, ahead of its first ask: the client takes long to import."""
-    if not name.startswith(("scripted:", "recorded:")):
-        from agentcli.model.claude import warm
-
-        with contextlib.suppress(ImportError):  # the ask itself says so
-            warm()
-
-
-def recorded_replies(folder: RunFolder) -> list[Reply]:
-    """Return what the model said in a run, with the secrets that its ledger does not hold."""
-    records = list(recorded(folder))
-    # One that was cut by a pause was asked for again, and stands in no conversation.
-    settled = {rec.event.at for rec in records if isinstance(rec.event, Settled)}
-    events = ((rec.event, rec.seq in settled) for rec in records)
-    return [
-        Reply(event.blocks, event.stop, event.usage, event.model, event.request_id, event.note)
-        for event, is_settled in events
-        if isinstance(event, Replied) and (event.whole or (event.blocks and is_settled))
-    ]
 
 
 def stored_tools(plan: Plan) -> dict[str, LoadedTool]:

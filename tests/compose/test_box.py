@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agentcli.compose import session
-from agentcli.compose.session import LOST_AT_MOST, LazySandbox
+from agentcli.compose import box as opening
+from agentcli.compose.box import LOST_AT_MOST, LazySandbox
 from agentcli.core.plan import Plan
 from agentcli.core.policy import Policy
 from agentcli.core.sandbox import Job, JobEnd, SandboxFacts, SandboxSpec
@@ -36,7 +36,7 @@ async def uses(count: int, *, died: bool) -> int:
         return opened[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "open_sandbox", open_one)
+        patch.setattr(opening, "open_sandbox", open_one)
         plan = Plan("p", "m", "", Agent("react"), Policy(), SandboxSpec())
         lazy = LazySandbox(plan, RunFolder(Path("/nowhere")))
         for _ in range(count):
