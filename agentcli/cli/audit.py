@@ -89,6 +89,68 @@ def repair(
     print(f"Repaired and sealed: agentcli audit verify {folder.id}")
 
 
+@app.command("redact")
+def redact(
+    run: options.RUN,
+    marks: Annotated[
+        list[str] | None,
+        typer.Argument(help="Marks as they stand in the ledger, or outputs; none lists them."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that is listed.")] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the ledger.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without being asked.")] = False,
+    as_json: options.JSON = False,
+) -> None:
+    """Destroy private values and whole outputs of a run for good. Its ledger stays whole.
+
+    agentcli audit redact last
+    agentcli audit redact last 0123456789abcdef
+    agentcli audit redact last --all
+
+    A value is named by its mark or by what stands last in it, an output by its file. The ledger
+    never held them: marks stand there, and still do. What tools wrote to files, and
+    bundles that were made with private values, are not reached.
+    """
+    from agentcli import asset
+    from agentcli.cli.document import print_json
+    from agentcli.core.visible import visible
+    from agentcli.errors import InputError
+    from agentcli.ledger.folder import find_run
+    from agentcli.ledger.redaction import find_private
+    from agentcli.ledger.redaction import redact as redact_run
+    from agentcli.loop.perform import now_us
+
+    if everything and marks:
+        raise UsageError("--all does not go with marks")
+    state = asset.state_home()
+    folder = find_run(state, run)
+    if folder.imported.exists():
+        hint = f"Remove the folder: {folder.path}"
+        raise InputError(f"{folder.id}: was imported, so it is never written to", hint=hint)
+    found = find_private(folder)
+    chosen = found.chosen(marks) if marks else found
+    if as_json:
+        from dataclasses import asdict
+
+        print_json({"run": folder.id, **asdict(chosen)})
+    else:
+        for secret in chosen.secrets:
+            print(visible(f"{secret.mark}  {counted(secret.places, 'place')}"))
+        for output in chosen.outputs:
+            size = f"{output.size_bytes:,} bytes, record {output.record}"
+            print(visible(f"outputs/{output.handle}  {size}"))
+    if not (chosen.secrets or chosen.outputs):
+        if not as_json:
+            print("There is nothing to redact.")
+        return
+    if not (marks or everything):
+        return
+    agree("Destroy all of this for good?", yes=yes)
+    redact_run(state, folder, chosen, reason, now_us)
+    if not as_json:
+        print(f"redacted ({len(chosen.secrets) + len(chosen.outputs)})")
+
+
 def agree(question: str, *, yes: bool) -> None:
     """Go on only with a person's yes. Raises UsageError where nobody can be asked."""
     if yes:

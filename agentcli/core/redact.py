@@ -1,7 +1,6 @@
 """Finds secrets in text and puts a mark in their place, from which the owner can get them back."""
 
 import base64
-import hashlib
 import hmac
 import re
 from collections.abc import Callable, Container, Iterable
@@ -66,35 +65,39 @@ def known_secrets(environ: Iterable[tuple[str, str]]) -> tuple[str, ...]:
 
 
 class Redactor:
-    """Knows the rules, the exact secrets of this process, and the key of the run's marks.
+    """Knows the rules, the exact secrets of this process, and the key of its marks.
 
     A mark is keyed, so that equal secrets stay comparable and small ones cannot be guessed.
+    name_of: the name that a secret has already, None if it has none.
     """
 
-    def __init__(self, key: bytes, known: Iterable[str] = ()) -> None:
-        self.key = key
+    def __init__(
+        self,
+        key: bytes,
+        known: Iterable[str] = (),
+        name_of: Callable[[str], str | None] = lambda secret: None,
+    ) -> None:
+        self.key, self.name_of = key, name_of
         forms = {form for value in known for form in forms_of(value)}
         longest_first = sorted(forms, key=len, reverse=True)
         self.known = re.compile("|".join(map(re.escape, longest_first))) if forms else None
 
     def mark(self, kind: str, secret: str) -> str:
-        digest = hmac.new(self.key, secret.encode("utf-8", "surrogatepass"), hashlib.sha256)
-        return f"[REDACTED:{kind}:{digest.hexdigest()[:16]}]"
+        return mark_of(kind, self.name_of(secret) or name_by(self.key, secret))
 
-    def clean(self, text: str, keep: Callable[[str, str], None] | None = None) -> str:
+    def clean(self, text: str, keep: Callable[[str, str], str] | None = None) -> str:
         """Return the text with a mark for each secret.
 
-        keep: is given each mark and its secret, so that `restore` can undo it. Marks that stand
-        in the text already are then marked as well, or they would be restored as if ours.
+        keep: is given each kind and secret, and returns the mark, so that `restore` can undo it.
+        Marks that stand in the text already are then marked as well, or they would be restored as
+        if ours.
         """
         spans = self.find(text, marks=keep is not None)
         parts: list[str] = []
         at = 0
         for start, end, kind in spans:
             secret = text[start:end]
-            mark = self.mark(kind, secret)
-            if keep is not None:
-                keep(mark, secret)
+            mark = (keep or self.mark)(kind, secret)
             parts += (text[at:start], mark)
             at = end
         return "".join((*parts, text[at:]))
@@ -119,6 +122,20 @@ class Redactor:
         if not marks:
             found = [span for span in found if not any(overlap(span, mark) for mark in literal)]
         return merged(sorted(found))
+
+
+def name_by(key: bytes, secret: str) -> str:
+    """Return what a secret is called: nothing can be told from it without the key."""
+    return hmac.digest(key, secret.encode("utf-8", "surrogatepass"), "sha256").hex()[:16]
+
+
+def mark_of(kind: str, name: str) -> str:
+    return f"[REDACTED:{kind}:{name}]"
+
+
+def name_in(mark: str) -> str:
+    """Return the name in a mark, or a bare name as it is."""
+    return mark.rstrip("]").rpartition(":")[2]
 
 
 def may_assign(low: str) -> bool:

@@ -4,10 +4,11 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agentcli.core.event import Answered, Redacted, RunStarted
+from agentcli.core.event import Answered
 from agentcli.core.record import encode
 from agentcli.errors import AgentcliError, LedgerError
 from agentcli.ledger.allowed import KINDS, Allowed
+from agentcli.ledger.beside import KEPT, Beside
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.follow import is_locked
 from agentcli.ledger.seal import HEAD, Head, find_key, read_head, witness_of
@@ -71,22 +72,18 @@ def prove(state: Path, folder: RunFolder) -> Proof:
     proof = Proof(folder.id, faults=[*heads.faults], notes=[*heads.notes])
     allowed = Allowed(policy_of(folder, proof))
     sealed = frozenset((head.count, head.hash) for head in heads.ours)
-    walk = Walk(folder.ledger, KINDS, sealed)
-    marks, outputs, version = set[str](), set[str](), 0
+    walk = Walk(folder.ledger, KINDS, sealed, kept=KEPT)
+    beside = Beside()
     unallowed: list[Fault] = []
     for rec in walk.records():
         if (fault := allowed.look(rec)) is not None and len(unallowed) < 20:
             unallowed.append(fault)
-        if isinstance(rec.event, Redacted):
-            marks.update(rec.event.marks)
-            outputs.update(rec.event.outputs)
-        elif isinstance(rec.event, RunStarted):
-            version = rec.event.version
-        elif isinstance(rec.event, Answered):
+        beside.take(rec.event)
+        if isinstance(rec.event, Answered):
             proof.signed += bool(rec.event.signature)
     proof.records, proof.size_bytes = walk.count, walk.size_bytes
     proof.torn_bytes, proof.results = walk.torn_bytes, allowed.results
-    proof.redacted = len(marks) + len(outputs)
+    proof.redacted = len(beside.redacted)
     proof.more_faults = walk.more_faults
     if any(fault.first == 1 for fault in walk.faults):
         proof.faults = heads.faults  # the plan is held against the first record
@@ -94,8 +91,12 @@ def prove(state: Path, folder: RunFolder) -> Proof:
     if walk.good_lines == walk.lines:  # else what was allowed may stand in what is gone
         proof.faults += unallowed
     hold_against(proof, heads, walk, allowed.run)
+    here = witness_of(state, folder.path) is not None and not folder.imported.exists()
     if not heads.ours:
-        tell_unsealed(proof, heads, folder, is_here(state, folder), version)
+        tell_unsealed(proof, heads, folder, here, beside.version)
+    faults, notes = beside.compare(folder, walk.names, here)
+    proof.faults += faults
+    proof.notes += notes
     return proof
 
 
@@ -176,15 +177,11 @@ def tell_unsealed(proof: Proof, heads: Heads, folder: RunFolder, here: bool, ver
         proof.notes.append("sealed elsewhere: its head can only be checked on the machine it is of")
     elif version < HAS_SEAL:
         proof.notes.append("no seal: an older program wrote it; that it is all there is not known")
-    elif folder.imported.exists() or not here:
+    elif not here:
         proof.notes.append("no seal: that it is all there is not known")
     elif not is_written(folder.ledger):
         text = "its sealed heads were removed: ledgers of this version have them from the start"
         proof.faults.append(Fault("unsealed", text))
-
-
-def is_here(state: Path, folder: RunFolder) -> bool:
-    return witness_of(state, folder.path) is not None
 
 
 def is_written(ledger: Path) -> bool:

@@ -1,28 +1,34 @@
 """Where secrets go that the ledger must not hold but the run still needs, and big outputs."""
 
 import hashlib
+import hmac
 import os
+import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from agentcli.core.event import Checked, Decision, Event, Failed, ToolEnded
+from agentcli.core.event import Checked, Decision, Event, Failed, Redacted, ToolEnded
 from agentcli.core.record import field_names
-from agentcli.core.redact import Redactor, map_strings, restore
+from agentcli.core.redact import Redactor, map_strings, mark_of, name_by, name_in, restore
 from agentcli.errors import LedgerError
 
 # What tools say is cleaned for good: the model sees the marks too.
 CLEANED_FOR_GOOD = (ToolEnded, Failed, Checked)
 
-
+SALT_BYTES = 32
+NAME = re.compile(r"[0-9a-f]{16}")
 FIELDS = field_names()  # a name of ours is no secret, even if a variable holds the same
 OWN_WORDS = {"kind", "id", "step", "failure", "ending", "question", "bound", "scope", "why", "stop"}
 
 
 class Vault:
-    """The private folder of one run, 0700: a key, and each secret in a file of its mark's hash.
+    """The private folder of one run, 0700: each secret in a file of its mark's name.
+
+    The file begins with a salt of its own, which the name is made with. Once it is deleted,
+    nobody can guess from the marks that are left what it held, however short that was.
 
     sync_file: makes a written file safe; a record that names it is synced after it.
     """
@@ -34,26 +40,26 @@ class Vault:
         sync_file: Callable[[int], None] = os.fsync,
     ) -> None:
         self.folder, self.sync_file = folder, sync_file
-        self.cache: dict[str, str] = {}
+        self.cache: dict[str, str] = {}  # name -> secret
+        self.names: dict[str, str] | None = None  # secret -> name, once they were looked for
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        key = folder / "key"
-        if not key.exists():
-            write_private(key, secrets.token_bytes(32), sync_file)
-        self.redactor = Redactor(key.read_bytes(), known)
+        # What has no file is marked with a salt that is never stored.
+        self.redactor = Redactor(secrets.token_bytes(SALT_BYTES), known, self.name_of)
 
     def clean(self, event: Event) -> Event:
         """Return the event as it may be stored.
 
-        A decision follows from what is stored already: there is nothing in it to be cleaned.
+        A decision follows from what is stored already: there is nothing in it to be cleaned. What
+        names marks as such stays as it is.
         """
-        if isinstance(event, Decision):
+        if isinstance(event, Decision | Redacted):
             return event
         change = self.redactor.clean if isinstance(event, CLEANED_FOR_GOOD) else self.clean_text
         return mapped(event, change)
 
     def restore(self, event: Event) -> Event:
         """Return the event as it was before `clean`."""
-        if isinstance(event, CLEANED_FOR_GOOD):
+        if isinstance(event, (*CLEANED_FOR_GOOD, Redacted)):
             return event
         return mapped(event, self.restore_text)
 
@@ -63,35 +69,66 @@ class Vault:
     def restore_text(self, text: str) -> str:
         return restore(text, self.find)
 
-    def keep(self, mark: str, secret: str) -> None:
-        if mark not in self.cache:
-            path = self.path_of(mark)
-            if not path.exists():
-                write_private(path, secret.encode("utf-8", "surrogatepass"), self.sync_file)
-            self.cache[mark] = secret
+    def keep(self, kind: str, secret: str) -> str:
+        """Return the mark of a secret, which is kept in a file: equal ones have one."""
+        name = self.name_of(secret)
+        if name is None:
+            salt = secrets.token_bytes(SALT_BYTES)
+            name = name_by(salt, secret)
+            write_private(self.folder / name, salt + encoded(secret), self.sync_file)
+            self.cache[name] = secret
+            self.loaded()[secret] = name
+        return mark_of(kind, name)
+
+    def name_of(self, secret: str) -> str | None:
+        return self.loaded().get(secret)
+
+    def loaded(self) -> dict[str, str]:
+        if self.names is None:
+            found = {name: find_secret(self.folder, name) for name in kept_in(self.folder)}
+            self.names = {secret: name for name, secret in found.items() if secret is not None}
+        return self.names
 
     def find(self, mark: str) -> str | None:
         """Return the secret behind a mark, or None where it is gone."""
-        if mark not in self.cache:
+        name = name_in(mark)
+        if name not in self.cache:
             if (found := find_secret(self.folder, mark)) is None:
                 return None
-            self.cache[mark] = found
-        return self.cache[mark]
-
-    def path_of(self, mark: str) -> Path:
-        return path_of(self.folder, mark)
+            self.cache[name] = found
+        return self.cache[name]
 
 
-def path_of(folder: Path, mark: str) -> Path:
-    return folder / mark.rstrip("]").rpartition(":")[2]
+def kept_in(folder: Path) -> list[str]:
+    """Return the names of all secrets that a private folder holds."""
+    try:
+        return sorted(name for name in os.listdir(folder) if NAME.fullmatch(name))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def encoded(secret: str) -> bytes:
+    return secret.encode("utf-8", "surrogatepass")
 
 
 def find_secret(folder: Path, mark: str) -> str | None:
     """Return the secret that a private folder holds for a mark, or None; makes no folder."""
+    name = name_in(mark)
     try:
-        return path_of(folder, mark).read_bytes().decode("utf-8", "surrogatepass")
+        data = (folder / name).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    secret = data[SALT_BYTES:] if is_salted(name, data) else data
+    try:
+        return secret.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return None  # it was changed: whatever it was, it is gone
+
+
+def is_salted(name: str, data: bytes) -> bool:
+    """Say whether a file begins with the salt of its name. Older ones hold the bare secret."""
+    salt = data[:SALT_BYTES]
+    return hmac.digest(salt, data[SALT_BYTES:], "sha256").hex()[:16] == name
 
 
 def mapped(event: Event, change: Callable[[str], str]) -> Event:

@@ -18,6 +18,7 @@ MOST_FAULTS = 100
 MOST_LINE_BYTES = 64 << 20
 # Where another record begins in a line whose end was changed.
 INSIDE = re.compile(rb'\{"hash":"[0-9a-f]{64}","kind":"recorded","seq":')
+MARKED, MARK = b"[REDACTED:", re.compile(rb"\[REDACTED:[a-z_]+:([0-9a-f]{16})\]")
 
 Word = Literal[
     "edited",
@@ -74,6 +75,7 @@ class Walk:
 
     wanted: kinds of events that are looked at as a whole, by `records`.
     sealed: numbers and hashes of records. seen: those of them that are there.
+    names: of the private values that records of the kinds `kept` stand for by a mark.
     count, epoch, hash: of the last record that is there, in the order of their numbers.
     good_bytes, good_lines: how far the ledger is as it was written.
     torn_bytes: what follows the last end of a line.
@@ -83,6 +85,8 @@ class Walk:
     wanted: frozenset[str] = frozenset()
     sealed: frozenset[tuple[int, str]] = frozenset()
     seen: set[tuple[int, str]] = field(default_factory=set)
+    kept: frozenset[str] = frozenset()
+    names: set[str] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
     more_faults: int = 0
     count: int = 0
@@ -139,6 +143,8 @@ class Walk:
                         self.good_bytes, self.good_lines = self.size_bytes, self.lines
                     if head.seq in sealed:
                         self.seen.add((head.seq, due))
+                    if MARKED in line and head.event.kind in self.kept:
+                        self.names.update(name.decode() for name in MARK.findall(line))
                     if found is not None:
                         yield found
                     continue

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import ROOT, Program, call
+from tests.cli.conftest import ROOT, SANDBOX, Program, call
 
 OK = {"text": "ok"}
 
@@ -148,3 +148,78 @@ def test_what_cannot_be_repaired_is_said(program: Program, ledger: Path) -> None
     ledger.write_bytes(b"{" + data)
     ended = program.run("audit", "repair", "last", "--yes")
     assert (ended.returncode, "first record" in ended.stderr) == (73, True)
+
+
+SECRET = "sk-ant-api03-" + "aB3" * 9
+
+
+@pytest.fixture
+def told_secret(program: Program) -> Path:
+    """Return the ledger of a run that was told a secret and has a long output."""
+    turns = [call("shell", command=f"echo {SECRET}; seq 20000"), {"text": "ok"}]
+    played = program.play(*turns, words=("--sandbox", SANDBOX))
+    return Path(played.document["ledger"])
+
+
+def test_private_values_are_listed_without_the_value_and_destroyed_for_good(
+    program: Program, told_secret: Path
+) -> None:
+    private = told_secret.with_name("private")
+    listed = program.run("audit", "redact", "last")
+    mark, *_ = listed.stdout.split()
+    assert mark.startswith("[REDACTED:anthropic_key:")
+    assert SECRET not in listed.stdout
+    (blob,) = private.iterdir()
+    asked = program.run("audit", "redact", "last", mark)
+    assert (asked.returncode, blob.exists()) == (64, True)
+    wrong = program.run("audit", "redact", "last", "[REDACTED:jwt:0123456789abcdef]", "--yes")
+    assert (wrong.returncode, blob.exists()) == (65, True)
+    ended = program.run("audit", "redact", "last", mark, "--reason", f"it was {SECRET}", "--yes")
+    assert ended.returncode == 0, ended.stderr
+    assert list(private.iterdir()) == []
+    for path in program.home.rglob("*"):
+        assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
+    code, text = told(program)
+    assert (code, "redacted (1)" in text, text.startswith("ok")) == (0, True, True)
+    assert program.run("replay", "last", "--verify").returncode == 0
+    assert program.run("replay", "last").returncode == 0
+
+
+def test_all_of_it_goes_at_once_with_whole_outputs(program: Program, told_secret: Path) -> None:
+    (output,) = told_secret.with_name("outputs").iterdir()
+    listed = json.loads(program.run("audit", "redact", "last", "--json").stdout)
+    assert [o["handle"] for o in listed["outputs"]] == [output.name]
+    assert program.run("audit", "redact", "last", "--all", "--yes").stdout.endswith(
+        "redacted (2)\n"
+    )
+    assert not output.exists()
+    assert "redacted (2)" in told(program)[1]
+    assert "nothing to redact" in program.run("audit", "redact", "last", "--all").stdout
+
+
+def test_what_is_gone_or_changed_without_a_record_of_it_is_told(
+    program: Program, told_secret: Path
+) -> None:
+    (output,) = told_secret.with_name("outputs").iterdir()
+    (blob,) = told_secret.with_name("private").iterdir()
+    whole, value = output.read_bytes(), blob.read_bytes()
+    output.write_bytes(whole + b"x")
+    blob.write_bytes(value + b"x")
+    code, text = told(program)
+    assert code == 73
+    assert f"outputs/{output.name} is not what was written" in text
+    assert f"private/{blob.name} is not what was written" in text
+    output.unlink()
+    blob.unlink()
+    code, text = told(program)
+    assert (code, text.count("gone, not redacted")) == (73, 2)
+
+
+def test_a_run_under_way_is_not_redacted(program: Program, told_secret: Path) -> None:
+    import fcntl
+
+    with told_secret.open("rb+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        ended = program.run("audit", "redact", "last", "--all", "--yes")
+    assert (ended.returncode, "another process is writing it" in ended.stderr) == (73, True)
+    assert list(told_secret.with_name("private").iterdir())

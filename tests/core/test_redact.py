@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +59,15 @@ def test_equal_secrets_have_equal_marks_and_another_key_gives_others() -> None:
     assert Redactor(KEY).clean(text) != Redactor(b"x" * 32).clean(text)
 
 
+def keeper(redactor: Redactor, kept: dict[str, str]) -> Callable[[str, str], str]:
+    def keep(kind: str, secret: str) -> str:
+        mark = redactor.mark(kind, secret)
+        kept[mark] = secret
+        return mark
+
+    return keep
+
+
 pieces = st.one_of(
     st.text(max_size=20),
     st.sampled_from([*SECRETS.values(), "[REDACTED:jwt:0123456789abcdef]", "KNOWN-value-1"]),
@@ -67,7 +78,7 @@ pieces = st.one_of(
 def test_what_is_kept_comes_back_exactly(text: str) -> None:
     kept: dict[str, str] = {}
     redactor = Redactor(KEY, ["KNOWN-value-1"])
-    cleaned = redactor.clean(text, kept.__setitem__)
+    cleaned = redactor.clean(text, keeper(redactor, kept))
     assert restore(cleaned, kept.get) == text
 
 
@@ -76,8 +87,8 @@ def test_a_mark_that_someone_typed_never_turns_into_a_secret(text: str) -> None:
     kept: dict[str, str] = {}
     redactor = Redactor(KEY)
     secret = SECRETS["aws_key_id"]
-    redactor.clean(secret, kept.__setitem__)
+    redactor.clean(secret, keeper(redactor, kept))
     forged = f"{text} {redactor.mark('aws_key_id', secret)}"
-    back = restore(redactor.clean(forged, kept.__setitem__), kept.get)
+    back = restore(redactor.clean(forged, keeper(redactor, kept)), kept.get)
     assert back == forged
     assert MARK.search(back)

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from agentcli.core.event import Replied, Started, ToolEnded, UserSaid
 from agentcli.core.fold import fold_all
+from agentcli.core.redact import Redactor, name_in
 from agentcli.core.step import AskModel, Call, Context, Prompt
 from agentcli.ledger.file import FileJournal
 from agentcli.ledger.vault import Outputs, Vault
@@ -75,3 +76,50 @@ def test_the_same_output_is_stored_once_under_its_hash(tmp_path: Path) -> None:
     outputs = Outputs(tmp_path / "outputs")
     assert outputs.put("same") == outputs.put("same") != outputs.put("other")
     assert len(list((tmp_path / "outputs").iterdir())) == 2
+
+
+def test_equal_values_of_a_run_have_one_mark_and_each_value_a_salt_of_its_own(
+    tmp_path: Path,
+) -> None:
+    other = SECRET.replace("Ab", "Cd")
+    first = Vault(tmp_path / "private").clean(UserSaid(f"{SECRET} {other}"))
+    again = Vault(tmp_path / "private")
+    assert again.clean(UserSaid(f"{SECRET} {other}")) == first
+    assert Vault(tmp_path / "another").clean(UserSaid(f"{SECRET} {other}")) != first
+    salts = [path.read_bytes()[:32] for path in (tmp_path / "private").iterdir()]
+    assert len(set(salts)) == 2
+    assert not (tmp_path / "private" / "key").exists(), "one salt for all would outlive a value"
+
+
+def test_what_a_tool_says_has_the_mark_of_what_is_kept_or_one_that_nobody_can_make_again(
+    tmp_path: Path,
+) -> None:
+    vault = Vault(tmp_path / "private")
+    ended = ToolEnded(("s", 1), "done", SECRET)
+    first = vault.clean(ended)
+    assert first == vault.clean(ended)
+    assert first != Vault(tmp_path / "private").clean(ended)
+    said = vault.clean(UserSaid(SECRET))
+    later = Vault(tmp_path / "private").clean(ended)
+    assert isinstance(said, UserSaid)
+    assert isinstance(later, ToolEnded)
+    assert said.text == later.output
+
+
+def test_the_values_of_an_older_run_come_back(tmp_path: Path) -> None:
+    private, key = tmp_path / "private", bytes(range(32))
+    private.mkdir()
+    mark = Redactor(key).mark("anthropic_key", SECRET)
+    (private / "key").write_bytes(key)
+    (private / name_in(mark)).write_text(SECRET)
+    vault = Vault(private)
+    assert vault.restore(UserSaid(f"use {mark}")) == UserSaid(f"use {SECRET}")
+    assert vault.clean(UserSaid(f"use {SECRET}")) == UserSaid(f"use {mark}")
+
+
+def test_a_private_file_that_was_changed_to_rubbish_is_gone_and_no_crash(tmp_path: Path) -> None:
+    vault = Vault(tmp_path / "private")
+    said = vault.clean(UserSaid(SECRET))
+    (blob,) = (tmp_path / "private").iterdir()
+    blob.write_bytes(b"\xff" * 50)
+    assert Vault(tmp_path / "private").restore(said) == said

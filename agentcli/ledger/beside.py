@@ -1,0 +1,114 @@
+"""What stands beside a ledger and belongs to it: private values and whole outputs."""
+
+import hashlib
+from pathlib import Path
+from typing import get_args
+
+from agentcli.core.event import Event, Input, Outcome, Redacted, RunStarted, ToolEnded
+from agentcli.core.redact import name_in
+from agentcli.ledger.folder import RunFolder
+from agentcli.ledger.vault import CLEANED_FOR_GOOD, is_salted, kept_in
+from agentcli.ledger.walk import Fault
+
+# Kinds whose marks stand for something that is kept. A decision repeats what it follows from.
+KEPT = frozenset(
+    str(kind.__struct_config__.tag)
+    for kind in (*get_args(Input), *get_args(Outcome))
+    if kind not in (*CLEANED_FOR_GOOD, Redacted)
+)
+MOST_TOLD = 20
+
+
+class Beside:
+    """Takes the events of a run, and compares what they name with what is there.
+
+    outputs: handles of whole outputs. redacted: names and handles of what was destroyed.
+    """
+
+    def __init__(self) -> None:
+        self.outputs, self.redacted = set[str](), set[str]()
+        self.version = 0
+
+    def take(self, event: Event) -> None:
+        match event:
+            case RunStarted(version=version):
+                self.version = version
+            case ToolEnded(full=full) if full:
+                self.outputs.add(full)
+            case Redacted(marks=marks, outputs=outputs):
+                self.redacted |= {*map(name_in, marks), *outputs}
+
+    def compare(
+        self, folder: RunFolder, names: set[str], here: bool
+    ) -> tuple[list[Fault], list[str]]:
+        """Return what is not as it was, and what could not be looked at.
+
+        names: of all private values that the ledger stands for by a mark.
+        here: the run is one of this machine's own, so all of it must be there.
+        """
+        faults, notes = list[Fault](), list[str]()
+        kept = set(kept_in(folder.private))
+        gone = names - kept - self.redacted
+        if gone and here:
+            text = f"gone, not redacted: {len(gone)} private values: {some(gone)}"
+            faults.append(Fault("gone", text))
+        elif gone:
+            notes.append(f"private values that are not here: {len(gone)}")
+        # A redaction takes the one key of an older ledger along: then nothing more can be checked.
+        checked = [] if self.version == 1 and self.redacted else sorted(kept)
+        for name in checked:
+            if is_other_value(folder.private, name):
+                faults.append(Fault("edited", f"private/{name} is not what was written"))
+        faults += self.compare_outputs(folder, here)
+        if left := self.redacted & (kept | present(folder, self.redacted)):
+            notes.append(
+                f"redacted, but still there: {some(left)}. Say it again: "
+                f"agentcli audit redact {folder.id}"
+            )
+        return faults[:MOST_TOLD], notes
+
+    def compare_outputs(self, folder: RunFolder, here: bool) -> list[Fault]:
+        faults, gone = list[Fault](), list[str]()
+        for handle in sorted(self.outputs - self.redacted):
+            path = folder.outputs / handle
+            if path.parent != folder.outputs or not path.is_file():
+                gone.append(handle)
+            elif handle_of(path) != handle:
+                faults.append(Fault("edited", f"outputs/{handle} is not what was written"))
+        if gone and here:
+            text = f"gone, not redacted: {len(gone)} whole outputs: {some(gone)}"
+            faults.append(Fault("gone", text))
+        return faults
+
+
+def handle_of(path: Path) -> str:
+    """Return the handle that a whole output has by what it holds."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()[:24] + path.suffix
+
+
+def is_other_value(private: Path, name: str) -> bool:
+    """Say whether a private file is not what it was.
+
+    One of a ledger of version 1 has its salt in the file `key`.
+    """
+    try:
+        data = (private / name).read_bytes()
+        key = (private / "key").read_bytes() if (private / "key").exists() else None
+    except OSError:
+        return True
+    if is_salted(name, data):
+        return False
+    return key is None or not is_salted(name, key + data)
+
+
+def present(folder: RunFolder, handles: set[str]) -> set[str]:
+    return {handle for handle in handles if "." in handle and (folder.outputs / handle).is_file()}
+
+
+def some(names: "set[str] | list[str]") -> str:
+    more = ", ..." if len(names) > 3 else ""
+    return ", ".join(sorted(names)[:3]) + more
