@@ -1,6 +1,7 @@
 """`agentcli audit`: what a ledger proves, and what it says of who did what."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,7 +22,14 @@ DAMAGED = 73
 
 
 @app.command("verify")
-def verify(run: options.RUN = "last", as_json: options.JSON = False) -> int:
+def verify(
+    run: options.RUN = "last",
+    signers: Annotated[
+        Path | None,
+        typer.Option("--signers", help="Who may have signed it: a file of allowed signers."),
+    ] = None,
+    as_json: options.JSON = False,
+) -> int:
     """Prove that a ledger is what was written, and that all that ran was allowed.
 
     agentcli audit verify last
@@ -38,8 +46,8 @@ def verify(run: options.RUN = "last", as_json: options.JSON = False) -> int:
     from agentcli.ledger.walk import Fault
 
     with opened_run(asset.state_home(), run) as folder:
-        proof = prove(asset.state_home(), folder)
-        if proof.signed and proof.is_ok:
+        proof = prove(asset.state_home(), folder, signers)
+        if proof.answers_signed and proof.is_ok:
             proof.faults += [Fault("signature", text) for text in signature_problems(folder)]
     code = 0 if proof.is_ok else DAMAGED
     if as_json:
@@ -87,6 +95,43 @@ def repair(
     if kept:
         print(visible(f"What was cut off is in {folder.path / kept}"))
     print(f"Repaired and sealed: agentcli audit verify {folder.id}")
+
+
+@app.command("sign")
+def sign(
+    run: options.RUN,
+    key: Annotated[Path, typer.Option("--key", help="Your SSH key: ~/.ssh/id_ed25519.")],
+) -> None:
+    """Sign how far a ledger has come with your SSH key, once it is proved to be whole.
+
+    agentcli audit sign last --key ~/.ssh/id_ed25519
+
+    The signature stands beside the ledger and goes into bundles. Anyone can check it:
+    agentcli audit verify RUN --signers FILE, in which a line is a name and a public key.
+    """
+    import os
+
+    from agentcli import asset
+    from agentcli.errors import InputError, LedgerBusyError, LedgerDamagedError
+    from agentcli.ledger.folder import find_run
+    from agentcli.ledger.proof import is_written, prove
+    from agentcli.ledger.signature import SIGNATURE
+    from agentcli.ledger.signature import sign as sign_head
+
+    state = asset.state_home()
+    folder = find_run(state, run)
+    proof = prove(state, folder)
+    if not proof.is_ok:
+        hint = f"See what is wrong: agentcli audit verify {folder.id}"
+        raise LedgerDamagedError(f"{folder.id}: it is not what was written", hint=hint)
+    if proof.sealed != proof.records:
+        raise InputError(
+            f"{folder.id}: its end is not sealed by this machine, so there is nothing to sign"
+        )
+    if is_written(folder.ledger):
+        raise LedgerBusyError(f"{folder.id}: it is under way: sign it once it has stopped")
+    sign_head(folder.path, Path(os.path.expanduser(key)))
+    print(f"Signed: {counted(proof.records, 'record')}, in {SIGNATURE}")
 
 
 @app.command("redact")
@@ -183,10 +228,14 @@ def print_proof(proof: "Proof") -> None:
         lines.append(f"torn tail: {proof.torn_bytes} bytes that were never acknowledged")
     if proof.sealed is not None and proof.is_ok:
         lines.append(f"sealed by this machine: {counted(proof.sealed, 'record')}")
+    if proof.signed is not None:
+        since = proof.records - proof.signed
+        more = f", and {counted(since, 'record')} written since" if since > 0 else ""
+        lines.append(f"signed by {proof.signed_by}: {counted(proof.signed, 'record')}{more}")
     if proof.results and proof.is_ok:
         lines.append(f"allowed before it ran, exactly so: {counted(proof.results, 'call')}")
-    if proof.signed and proof.is_ok:
-        lines.append(f"signed, by who may: {counted(proof.signed, 'answer')}")
+    if proof.answers_signed and proof.is_ok:
+        lines.append(f"signed, by who may: {counted(proof.answers_signed, 'answer')}")
     if proof.redacted:
         lines.append(f"redacted ({proof.redacted})")
     lines += proof.notes

@@ -287,6 +287,8 @@ VALUES: dict[str, Callable[[str], Iterable[str]]] = {
     "jsonl": lambda current: [FILES],
     "sqlite": lambda current: [FILES],
     "file": lambda current: [FILES],
+    "key": lambda current: [FILES],
+    "signers": lambda current: [FILES],
     "runs to": lambda current: [FOLDERS],
     "replay model": lambda current: ["live", "recorded", *models(current)],
     "replay tools": lambda current: ["live"],

@@ -12,6 +12,7 @@ from agentcli.ledger.beside import KEPT, Beside
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.follow import is_locked
 from agentcli.ledger.seal import HEAD, Head, find_key, read_head, witness_of
+from agentcli.ledger.signature import SignatureError, read_signed, signer_of
 from agentcli.ledger.walk import Fault, Walk
 
 HAS_SEAL = 2  # ledgers of this version and later are sealed as they are written
@@ -23,7 +24,8 @@ class Proof:
 
     notes: what could not be looked at, or is worth knowing.
     sealed: how many records a head of this machine covers, None without such a head.
-    results: how many calls have ended. signed: how many answers bear a signature.
+    signed_by, signed: who signed a head, and how many records it covers, "" and None for nobody.
+    results: how many calls have ended. answers_signed: how many answers bear a signature.
     redacted: how many values and outputs were destroyed.
     """
 
@@ -32,8 +34,10 @@ class Proof:
     size_bytes: int = 0
     torn_bytes: int = 0
     sealed: int | None = None
+    signed_by: str = ""
+    signed: int | None = None
     results: int = 0
-    signed: int = 0
+    answers_signed: int = 0
     redacted: int = 0
     faults: list[Fault] = field(default_factory=list)
     more_faults: int = 0
@@ -49,29 +53,38 @@ class Heads:
     """The heads of a ledger that are there, and what is wrong with them as such.
 
     ours: sealed by this machine, the one beside the ledger first.
+    signed: by someone who may, so that it counts on any machine.
     """
 
     beside: Head | None = None
     witness: Head | None = None
     ours: list[Head] = field(default_factory=list)
+    signed: Head | None = None
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
+    def trusted(self) -> list[Head]:
+        return [*self.ours, *([] if self.signed is None else [self.signed])]
+
+    @property
     def newest(self) -> Head | None:
-        return max(self.ours, key=lambda head: head.count, default=None)
+        return max(self.trusted, key=lambda head: head.count, default=None)
 
 
-def prove(state: Path, folder: RunFolder) -> Proof:
+def prove(state: Path, folder: RunFolder, signers: Path | None = None) -> Proof:
     """Look at all of a run. Nothing is changed, locked or asked of anyone.
 
+    signers: the file of those who may sign, in OpenSSH's form; None to leave signatures alone.
     Raises MissingFileError, InputError where it is no ledger, LedgerError for a newer one.
     """
     # The heads first: what is written meanwhile can only be more than they say.
     heads = heads_of(state, folder)
-    proof = Proof(folder.id, faults=[*heads.faults], notes=[*heads.notes])
+    proof = Proof(folder.id)
+    look_at_signature(proof, heads, folder, signers)
+    proof.faults, proof.notes = [*heads.faults], [*heads.notes]
     allowed = Allowed(policy_of(folder, proof))
-    sealed = frozenset((head.count, head.hash) for head in heads.ours)
+    sealed = frozenset((head.count, head.hash) for head in heads.trusted)
     walk = Walk(folder.ledger, KINDS, sealed, kept=KEPT)
     beside = Beside()
     unallowed: list[Fault] = []
@@ -80,7 +93,7 @@ def prove(state: Path, folder: RunFolder) -> Proof:
             unallowed.append(fault)
         beside.take(rec.event)
         if isinstance(rec.event, Answered):
-            proof.signed += bool(rec.event.signature)
+            proof.answers_signed += bool(rec.event.signature)
     proof.records, proof.size_bytes = walk.count, walk.size_bytes
     proof.torn_bytes, proof.results = walk.torn_bytes, allowed.results
     proof.redacted = len(beside.redacted)
@@ -128,12 +141,28 @@ def heads_of(state: Path, folder: RunFolder) -> Heads:
     return found
 
 
+def look_at_signature(proof: Proof, heads: Heads, folder: RunFolder, signers: Path | None) -> None:
+    """Find out who signed a head, and take it for one to compare with."""
+    try:
+        found = read_signed(folder.path)
+        if signers is None:
+            if found is not None:
+                heads.notes.append("signed; by whom, is checked with --signers FILE")
+        elif found is None:
+            raise SignatureError("nobody has signed it")
+        else:
+            proof.signed_by, heads.signed = signer_of(*found, signers)
+            proof.signed = heads.signed.count
+    except SignatureError as error:
+        heads.faults.append(Fault("not signed", str(error)))
+
+
 def hold_against(proof: Proof, heads: Heads, walk: Walk, run: str) -> None:
     """Compare what is there with what was sealed."""
     newest = heads.newest
     if newest is None:
         return
-    proof.sealed = newest.count
+    proof.sealed = max((head.count for head in heads.ours), default=None)
     count = walk.count
     if count < newest.count:
         beside_older = heads.beside in heads.ours and heads.ours[0].count < newest.count
@@ -145,7 +174,7 @@ def hold_against(proof: Proof, heads: Heads, walk: Walk, run: str) -> None:
             text = f"{newest.count} records were sealed, {count} are here{torn}"
             proof.faults.append(Fault("truncated", text, count, newest.count))
         proof.torn_bytes = 0
-    for head in heads.ours:
+    for head in heads.trusted:
         if (
             0 < head.count <= count
             and (head.count, head.hash) not in walk.seen
@@ -157,7 +186,7 @@ def hold_against(proof: Proof, heads: Heads, walk: Walk, run: str) -> None:
                 proof.faults.append(fault)
         if run and head.run not in (run, proof.run):
             proof.faults.append(Fault("head mismatch", f"it is of another run, {head.run}"))
-    if count > newest.count:
+    if count > newest.count and heads.ours:
         more = (
             "1 record stands"
             if count == newest.count + 1

@@ -34,6 +34,7 @@ Word = Literal[
     "not allowed",
     "signature",
     "gone",
+    "not signed",
 ]
 
 

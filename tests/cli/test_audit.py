@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -223,3 +224,61 @@ def test_a_run_under_way_is_not_redacted(program: Program, told_secret: Path) ->
         ended = program.run("audit", "redact", "last", "--all", "--yes")
     assert (ended.returncode, "another process is writing it" in ended.stderr) == (73, True)
     assert list(told_secret.with_name("private").iterdir())
+
+
+@pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="needs OpenSSH")
+def test_a_signature_says_who_and_how_far_here_and_elsewhere(program: Program) -> None:
+    def keygen(*words: str) -> None:
+        subprocess.run(["ssh-keygen", "-q", *words], check=True, capture_output=True)
+
+    for name in ("mine", "other"):
+        keygen("-t", "ed25519", "-N", "", "-f", str(program.folder / name))
+    public = (program.folder / "mine.pub").read_text()
+    (program.folder / "signers").write_text(f"ann@example.com {public}")
+    words = ("last", "--signers", "signers")
+    turns = (call("calculator", expression="1+1"), OK)
+    ledger = Path(program.play(*turns, words=("--steps", "1")).document["ledger"])
+    assert "not signed: nobody has signed it" in told(program, *words)[1]
+    assert program.run("audit", "sign", "last", "--key", "nope").returncode == 66
+    assert program.run("audit", "sign", "last", "--key", "mine").returncode == 0
+    code, text = told(program, *words)
+    count = len(ledger.read_bytes().splitlines())
+    assert (code, f"signed by ann@example.com: {count} records\n" in text) == (0, True)
+    assert "signed; by whom" in told(program)[1]
+    bundle = str(program.folder / "x.agentrun")
+    program.run("runs", "export", "last", "--bundle", bundle)
+    where = ["-f", str(program.folder / "signers"), "-s", f"{ledger.parent}/head.json.sig"]
+    who = ["-I", "ann@example.com", "-n", "agentcli-ledger"]
+    stock = subprocess.run(
+        ["ssh-keygen", "-Y", "verify", *where, *who],
+        input=ledger.with_name("head.json").read_bytes(),
+        capture_output=True,
+        check=False,
+    )
+    assert stock.returncode == 0, "stock OpenSSH takes it as it is"
+
+    home = program.environ
+    program.environ = {"AGENTCLI_HOME": str(program.folder / "elsewhere")}
+    code, text = told(program, bundle, *words[1:])
+    assert (code, "signed by ann@example.com" in text) == (0, True)
+    program.environ = home
+
+    assert program.run("resume", "last", "--steps", "9").returncode == 0
+    code, text = told(program, *words)
+    assert (code, "records written since" in text) == (0, True)
+    assert program.run("audit", "sign", "last", "--key", "other").returncode == 0
+    code, text = told(program, *words)
+    assert (code, "not signed: signed, but by nobody in signers" in text) == (73, True)
+    assert program.run("audit", "sign", "last", "--key", "mine").returncode == 0
+    signature = ledger.with_name("head.json.sig")
+    data = signature.read_bytes()
+    signature.write_bytes(data.replace(b'"open":false', b'"open":true '))
+    code, text = told(program, *words)
+    assert (code, "but not this" in text) == (73, True)
+
+
+def test_nothing_is_signed_that_is_not_whole(program: Program, ledger: Path) -> None:
+    (program.folder / "key").write_text("")
+    ledger.write_bytes(ledger.read_bytes()[:-40])
+    ended = program.run("audit", "sign", "last", "--key", "key")
+    assert (ended.returncode, "not what was written" in ended.stderr) == (73, True)
