@@ -4,13 +4,15 @@ import fcntl
 import os
 import struct
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
 from agentcli.core.event import Recorded
 from agentcli.errors import InputError, LedgerDamagedError, MissingFileError
-from agentcli.ledger.line import Chain, refuse_newer
+from agentcli.ledger.line import HEAD, MOST_LINE_BYTES, Chain, refuse_newer
 
+BLOCK = 4 << 20
 LOCKS = Path("/proc/locks")
 
 
@@ -48,21 +50,45 @@ class Follower:
         self.stamp = stamp
         if found.st_size < self.offset:
             raise LedgerDamagedError(f"{self.path}: it has become shorter")
-        *lines, torn = self.read(self.offset, found.st_size).split(b"\n")
+        records, torn = list[Recorded](), b""
+        for lines, torn in self.blocks(found.st_size):
+            if not self.offset:
+                self.refuse_other(lines[0] if lines else torn)
+            records += self.take(lines)
+            if len(torn) > MOST_LINE_BYTES:
+                message = f"{self.where()}: it goes on without an end, longer than any record"
+                raise LedgerDamagedError(message)
         self.torn_bytes = len(torn)
-        if not (self.offset or lines or self.is_written()):
+        if not (self.offset or self.is_written()):
             raise InputError(f"{self.path}: without a whole record, not a ledger")
-        if not self.offset:
-            refuse_newer(self.path, lines[0] if lines else torn)
-        records = []
+        return records
+
+    def blocks(self, end: int) -> Iterator[tuple[list[bytes], bytes]]:
+        """Yield whole lines, as many as come at once, and the beginning of the next one."""
+        torn, at = b"", self.offset
+        while at < end:
+            part = self.read(at, min(at + BLOCK, end))
+            if not part:
+                break
+            at += len(part)
+            *lines, torn = (torn + part).split(b"\n")
+            yield lines, torn
+
+    def take(self, lines: list[bytes]) -> Iterator[Recorded]:
         for line in lines:
             try:
-                records.append(self.chain.read(line + b"\n"))
+                yield self.chain.read(line + b"\n")
             except LedgerDamagedError as error:
-                where = f"{self.path}: line {self.chain.seq + 1}, byte {self.offset}"
-                raise LedgerDamagedError(f"{where}: {error}") from error
+                raise LedgerDamagedError(f"{self.where()}: {error}") from error
             self.offset += len(line) + 1
-        return records
+
+    def refuse_other(self, first: bytes) -> None:
+        refuse_newer(self.path, first)
+        if not first.startswith(HEAD[: len(first)]):
+            raise InputError(f"{self.path}: not a ledger of this program")
+
+    def where(self) -> str:
+        return f"{self.path}: line {self.chain.seq + 1}, byte {self.offset}"
 
     def read(self, at: int, end: int) -> bytes:
         """Return the bytes between two places, as far as they are there."""

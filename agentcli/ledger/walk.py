@@ -12,10 +12,9 @@ import msgspec
 
 from agentcli.core.event import Recorded
 from agentcli.errors import InputError, MissingFileError
-from agentcli.ledger.line import FIRST, HEAD, START, TAIL, refuse_newer
+from agentcli.ledger.line import FIRST, HEAD, MOST_LINE_BYTES, START, TAIL, refuse_newer
 
 MOST_FAULTS = 100
-MOST_LINE_BYTES = 64 << 20
 # Where another record begins in a line whose end was changed.
 INSIDE = re.compile(rb'\{"hash":"[0-9a-f]{64}","kind":"recorded","seq":')
 MARKED, MARK = b"[REDACTED:", re.compile(rb"\[REDACTED:[a-z_]+:([0-9a-f]{16})\]")

@@ -26,10 +26,9 @@ from agentcli.core.step import Agent, Call, RunTool, bound_hash, idempotency_key
 from agentcli.core.tool import Facts
 from agentcli.errors import InputError, LedgerError
 from agentcli.ledger.folder import RunFolder
-from agentcli.ledger.line import START, Chain, decode_line
+from agentcli.ledger.line import MOST_LINE_BYTES, START, Chain, decode_line
 from agentcli.ledger.proof import Proof, prove
 from agentcli.ledger.seal import HEAD_BYTES, Head, make_key
-from agentcli.ledger.walk import MOST_LINE_BYTES
 
 RUN = "20260101-000000-000abc"
 TEXTS = ("said", "x" * 300, 'quotes "seq":7, \\ and {"hash":"', "ünï\u2028cöde", "")
