@@ -81,6 +81,8 @@ class Redactor:
         forms = {form for value in known for form in forms_of(value)}
         longest_first = sorted(forms, key=len, reverse=True)
         self.known = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+        # No rule finds anything in less: most strings of a record are shorter words of our own.
+        self.shortest = min([SHORTEST_KNOWN, *map(len, forms)])
 
     def mark(self, kind: str, secret: str) -> str:
         return mark_of(kind, self.name_of(secret) or name_by(self.key, secret))
@@ -92,7 +94,11 @@ class Redactor:
         Marks that stand in the text already are then marked as well, or they would be restored as
         if ours.
         """
+        if len(text) < self.shortest:
+            return text
         spans = self.find(text, marks=keep is not None)
+        if not spans:
+            return text
         parts: list[str] = []
         at = 0
         for start, end, kind in spans:

@@ -42,12 +42,15 @@ class Head(Record, frozen=True):
     mac: str = ""
 
     def sealed(self, key: bytes) -> "Head":
-        named = replace(self, key=name_of(key), mac="")
-        return replace(named, mac=mac_of(key, named))
+        return seal_by(key, replace(self, key=name_of(key), mac=""))
 
     def is_sealed_by(self, key: bytes) -> bool:
         due = mac_of(key, replace(self, mac=""))
         return self.key == name_of(key) and hmac.compare_digest(due, self.mac)
+
+
+def seal_by(key: bytes, head: Head) -> Head:
+    return replace(head, mac=mac_of(key, head))
 
 
 def mac_of(key: bytes, head: Head) -> str:
@@ -125,6 +128,7 @@ class Seal:
 
     def __init__(self, state: Path, folder: Path) -> None:
         self.key, self.run = make_key(state), folder.name
+        self.name = name_of(self.key)
         witness = witness_of(state, folder)
         self.paths = [folder / HEAD, *([] if witness is None else [witness])]
         self.files: list[int] = []
@@ -160,8 +164,8 @@ class Seal:
 
         Raises OSError.
         """
-        sealed = replace(head, run=self.run, open=is_open).sealed(self.key)
-        data = encode(sealed).ljust(HEAD_BYTES - 1) + b"\n"
+        named = replace(head, run=self.run, open=is_open, key=self.name, mac="")
+        data = encode(seal_by(self.key, named)).ljust(HEAD_BYTES - 1) + b"\n"
         for file in self.files if files is None else files:
             os.pwrite(file, data, 0)
 

@@ -1,12 +1,13 @@
 """Measures what users feel, each beside a floor in the same run. Reported, never asserted.
 
-python -m tests.benchmarks [rounds | markdown | startup | replay | gigabyte]
+python -m tests.benchmarks [rounds | ledger | markdown | startup | replay | gigabyte]
 """
 
 import sys
 import tempfile
 
 from tests.benchmarks.gigabyte import gigabyte
+from tests.benchmarks.ledger import ledger
 from tests.benchmarks.markdown import markdown
 from tests.benchmarks.replay import replay
 from tests.benchmarks.rounds import rounds
@@ -16,6 +17,7 @@ from tests.benchmarks.startup import startup
 def main() -> None:
     known = {
         "rounds": rounds,
+        "ledger": ledger,
         "markdown": markdown,
         "startup": startup,
         "replay": replay,

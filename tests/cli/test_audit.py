@@ -282,3 +282,19 @@ def test_nothing_is_signed_that_is_not_whole(program: Program, ledger: Path) -> 
     ledger.write_bytes(ledger.read_bytes()[:-40])
     ended = program.run("audit", "sign", "last", "--key", "key")
     assert (ended.returncode, "not what was written" in ended.stderr) == (73, True)
+
+
+@pytest.mark.slow
+def test_fifty_that_start_at_once_have_a_whole_ledger_each(program: Program) -> None:
+    model = program.script(call("calculator", expression="1+1"), OK)
+    words = ("run", "--prompt", "Go.", "--model", model, "--sandbox", SANDBOX)
+    started = [program.start(*words) for _ in range(50)]
+    for process in started:
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 0, said.decode()
+    runs = sorted(path.name for path in (program.home / "runs").iterdir())
+    assert len(runs) == 50
+    assert sorted(path.stem for path in (program.home / "seals").iterdir()) == runs
+    for run in runs:
+        code, text = told(program, run)
+        assert (code, "sealed by this machine" in text) == (0, True)

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from agentcli.core.event import Recovered, RunResumed, UserSaid
+from agentcli.core.event import Ended, Recovered, RunResumed, UserSaid
+from agentcli.core.step import Call
 from agentcli.errors import LedgerBusyError, LedgerDamagedError, LedgerError
 from agentcli.ledger.file import FileJournal
 from agentcli.ledger.read import read_ledger
 from agentcli.ledger.seal import HEAD_BYTES, Seal, make_key, read_head
 from agentcli.ledger.vault import Vault
 from agentcli.ledger.verify import verify
-from tests.fake.world import World, make_rules, make_start
+from tests.fake.world import Script, World, make_rules, make_start
 
 RUN = "20260101-000000-000abc"
 
@@ -215,6 +216,54 @@ def test_a_sync_that_fails_anywhere_loses_nothing_acknowledged(
         assert (head.count, head.open) == (1 + synced, True)
     with opened(folder) as journal:
         assert len(journal.records) >= 1 + synced
+
+
+PAY: Script = (("", (Call("pay", {"eur": 3}), Call("look", {"at": "a"}))), ("ok", ()))
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("lost", [False, True], ids=["kept", "lost"])
+def test_a_disk_that_fails_at_any_sync_of_a_run_costs_nothing_but_a_resume(
+    folder: Path, code: int, lost: bool
+) -> None:
+    """What a failed sync left is there or not: in both cases nothing is paid twice."""
+    at = 0
+    while True:
+        shutil.rmtree(folder.parents[1])
+        folder.mkdir(parents=True)
+        path, synced, world = folder / "ledger.jsonl", 0, World(PAY)
+
+        def fail(file: int, at: int = at) -> None:
+            nonlocal synced
+            if not os.path.samestat(os.fstat(file), (folder / "ledger.jsonl").stat()):
+                return
+            synced += 1
+            if synced > at:
+                raise OSError(code, os.strerror(code))
+
+        failed = False
+        with opened(folder, fail) as journal:
+            try:
+                world.go(make_rules(), make_start(), journal, [])
+            except* LedgerError:
+                failed = True
+        if not failed:
+            break
+        head = read_head(folder / "head.json")
+        assert head is not None
+        if lost:
+            os.truncate(path, head.size_bytes)
+        effects = world.effects
+        world = World(PAY)
+        world.effects = effects
+        with opened(folder) as journal:
+            world.go(make_rules(), make_start(), journal, journal.records)
+        assert Ended("done") in world.events
+        assert [n for (tool, _), n in world.effects.items() if tool == "pay"] == [1]
+        with opened(folder) as journal:
+            assert verify(make_rules(), journal.records) is None
+        at += 1
+    assert at > 8
 
 
 MAKE = """
