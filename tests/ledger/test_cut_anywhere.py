@@ -159,6 +159,7 @@ def put_back(ledger: Path, beside: Files, data: bytes) -> None:
         path = ledger.parent / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+    ledger.parent.mkdir(parents=True, exist_ok=True)
     ledger.write_bytes(data)
 
 
