@@ -104,7 +104,7 @@ def draw_run(
     from agentcli.ledger.read import read_ledger
     from agentcli.shell.picture import picture_of
 
-    records = read_ledger(folder.ledger).records
+    records = read_ledger(folder.ledger)
     started = folder.started()
     named = title or f"agentcli · {folder.label or started.title or started.agent.pattern}"
     report = report_of(records, is_running=is_running(folder, last_of(records)))
@@ -128,7 +128,7 @@ def write_page(folder: "RunFolder", path: str, *, is_html: bool, force: bool) ->
     from agentcli.shell.page import html_page, markdown_page
 
     folder.started()  # or it is no ledger
-    records = read_ledger(folder.ledger).records
+    records = read_ledger(folder.ledger)
     running = is_running(folder, last_of(records))
     conversation = conversation_of(folder, records, is_running=running)
     page = html_page(conversation) if is_html else markdown_page(conversation)
@@ -154,7 +154,7 @@ def copy_records(folder: "RunFolder", path: str, *, force: bool) -> None:
 
     folder.started()
     with Follower(folder.ledger) as follower:
-        records = len(follower.news())
+        records = sum(1 for _ in follower.each())
         lines = follower.read(0, follower.offset)
     if path == "-":
         text = lines.decode()

@@ -20,9 +20,9 @@ CALL = Annotated[str, typer.Argument(help="A call, by the end of its name or by 
 
 def dead_in(folder: "RunFolder") -> "list[Effect]":
     from agentcli.ledger.effects import dead_letters, effects_of
-    from agentcli.ledger.read import read_ledger
+    from agentcli.ledger.read import each_record
 
-    return list(dead_letters(effects_of(read_ledger(folder.ledger).records)))
+    return list(dead_letters(effects_of(each_record(folder.ledger))))
 
 
 @app.command("list")

@@ -62,12 +62,12 @@ def demo(
         for line in headless.last_lines(outcome, shot):
             print(visible(line), file=sys.stderr)
         return outcome.exit_code
-    reading = read_ledger(folder.ledger)
-    told = digest(reading.records)
-    print(f"\nAll of it is in the ledger, {len(reading.records)} records, each sealed by a hash:\n")
+    records = read_ledger(folder.ledger)
+    told = digest(records)
+    print(f"\nAll of it is in the ledger, {len(records)} records, each sealed by a hash:\n")
     print(visible("\n".join(f"  {line}" for line in told)))
     print(f"\n$ agentcli replay {folder.id} --verify")
-    code = verify_run(folder, reading)
+    code = verify_run(folder)
     lines = (
         "",
         f"report: {folder.workspace / 'report.md'}",

@@ -25,10 +25,10 @@ def compare_runs(one: "RunFolder", other: "RunFolder", *, as_json: bool) -> int:
 def compared(one: "RunFolder", other: "RunFolder") -> "tuple[Parting | None, int]":
     """Return where two runs part, and how many steps the first one has."""
     from agentcli.ledger.compare import first_parting, steps_in, traits_of
-    from agentcli.ledger.read import read_ledger
+    from agentcli.ledger.read import each_record
 
-    mine = traits_of(read_ledger(one.ledger).records)
-    theirs = traits_of(read_ledger(other.ledger).records)
+    mine = traits_of(each_record(one.ledger))
+    theirs = traits_of(each_record(other.ledger))
     return first_parting(mine, theirs), steps_in(mine)
 
 

@@ -72,7 +72,7 @@ def replay_with_tools(source: "RunFolder", tools: str, sandbox: str, *, as_json:
     from agentcli.compose.oneshot import new_folder
     from agentcli.compose.redrive import replayed_in, with_tools
     from agentcli.config.settings import load_config
-    from agentcli.ledger.read import read_ledger
+    from agentcli.ledger.read import each_record
 
     plan = source.plan()  # what came from elsewhere does not run
     with new_folder() as folder:
@@ -80,7 +80,7 @@ def replay_with_tools(source: "RunFolder", tools: str, sandbox: str, *, as_json:
         found = credentials_for(plan.model, load_config(Path.cwd()))
         shot = with_tools(source, plan, folder, found)
     outcome = drive(shot, as_json=as_json)
-    drifts = drift_of(read_ledger(source.ledger).records, read_ledger(folder.ledger).records)
+    drifts = drift_of(each_record(source.ledger), each_record(folder.ledger))
     if as_json:
         calls = [drift.document() for drift in drifts]
         print_document(source, shot, outcome, {"calls": calls})

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agentcli.ledger.folder import RunFolder
-    from agentcli.ledger.read import Reading
 
 
 def replay(
@@ -74,7 +73,6 @@ def replay(
     """
     from agentcli import asset
     from agentcli.ledger.bundle import opened_run
-    from agentcli.ledger.read import read_ledger
 
     ways = {
         "--verify": verify,
@@ -97,7 +95,7 @@ def replay(
     with opened_run(asset.state_home(), ledger) as folder:
         match way:
             case "--verify":
-                return verify_run(folder, read_ledger(folder.ledger))
+                return verify_run(folder)
             case "--what-if":
                 from agentcli.cli.whatif import show_rulings
 
@@ -162,24 +160,25 @@ def watch_run(
         return watch(follower, folder.id, wish)
 
 
-def verify_run(folder: "RunFolder", reading: "Reading") -> int:
+def verify_run(folder: "RunFolder") -> int:
     """Print whether the ledger is what its rules make of its facts."""
     from agentcli.cli.differ import print_difference
     from agentcli.compose.session import rules_of
     from agentcli.core.record import encode
     from agentcli.errors import InputError
+    from agentcli.ledger.follow import Follower
     from agentcli.ledger.verify import verify
 
     given = folder.given()
     if given.missing and b"[REDACTED:" in encode(given.plan.policy):
         raise InputError(f"{folder.id}: its policy holds secrets that are not here to decide by")
-    difference = verify(rules_of(given), reading.records)
-    if reading.torn_bytes:
-        print(f"the last line is torn: {reading.torn_bytes} bytes that were never acknowledged")
+    with Follower(folder.ledger) as follower:
+        difference = verify(rules_of(given), follower.each())
+        count, torn = follower.chain.seq, follower.torn_bytes
+    if torn:
+        print(f"the last line is torn: {torn} bytes that were never acknowledged")
     if difference is None:
-        print(
-            f"ok: {len(reading.records)} records, every decision follows from the facts before it"
-        )
+        print(f"ok: {count} records, every decision follows from the facts before it")
         if given.missing:
             print(
                 f"private values of the plan that are not here: {given.missing}; so its own digest "

@@ -34,7 +34,7 @@ def shown_of(folder: "RunFolder", wanted: str) -> Shown:
     from agentcli.ledger.bundle import is_bundle
     from agentcli.ledger.read import read_ledger
 
-    records = read_ledger(folder.ledger).records
+    records = read_ledger(folder.ledger)
     last = last_of(records)
     report = report_of(records, is_running=is_running(folder, last))
     packed = is_bundle(wanted)

@@ -33,11 +33,11 @@ def trail(
     from agentcli import asset
     from agentcli.cli.document import print_json
     from agentcli.ledger.bundle import opened_run
-    from agentcli.ledger.read import read_ledger
+    from agentcli.ledger.read import each_record
     from agentcli.ledger.trail import trail_of
 
     with opened_run(asset.state_home(), run) as folder:
-        found = trail_of(read_ledger(folder.ledger).records)
+        found = trail_of(each_record(folder.ledger))
         stories = chosen(found, folder.id, call)
         if as_json:
             print_json(document(folder.id, found, stories))

@@ -46,10 +46,10 @@ def undo(
     from agentcli.compose.undo import foresee, pick
     from agentcli.ledger.effects import effects_of
     from agentcli.ledger.folder import find_run
-    from agentcli.ledger.read import read_ledger
+    from agentcli.ledger.read import each_record
 
     folder = find_run(asset.state_home(), run)
-    effects = effects_of(read_ledger(folder.ledger).records)
+    effects = effects_of(each_record(folder.ledger))
     picked = pick(effects, calls or ())
     foresight = foresee(folder.plan(), picked, force=force)
     if as_json and dry_run:

@@ -20,7 +20,7 @@ def show_rulings(folder: "RunFolder", profile: str, *, as_json: bool) -> int:
     from agentcli.cli.document import print_json
     from agentcli.compose.whatif import judge_again, policy_now
     from agentcli.config.settings import load_config
-    from agentcli.ledger.read import read_ledger
+    from agentcli.ledger.read import each_record
     from agentcli.ledger.recording import restorer
 
     if not profile:
@@ -28,7 +28,7 @@ def show_rulings(folder: "RunFolder", profile: str, *, as_json: bool) -> int:
     config = load_config(options.workspace_of(None))
     options.say_untrusted(config)
     who = config.profile(profile)
-    records = read_ledger(folder.ledger).records
+    records = each_record(folder.ledger)
     rulings = judge_again(policy_now(config, who), records, restorer(folder))
     differ = [ruling for ruling in rulings if not ruling.same]
     if as_json:

@@ -102,7 +102,7 @@ def asking_of(folder: RunFolder) -> Asking:
     Raises as `RunFolder.plan` and `read_ledger` do.
     """
     plan = folder.plan()
-    records = read_ledger(folder.ledger).records
+    records = read_ledger(folder.ledger)
     guard = Guard(plan.policy)
     last = records[-1].event if records else None
     try:
@@ -153,5 +153,5 @@ def signature_problems(folder: RunFolder) -> list[str]:
     Offline, with OpenSSH alone: `agentcli.approval.guard.signature_problems` says of what.
     Raises UnavailableError where there are signatures to check and no ssh-keygen.
     """
-    records = read_ledger(folder.ledger).records
+    records = read_ledger(folder.ledger)
     return list(problems_in(records, folder.given().plan.policy))

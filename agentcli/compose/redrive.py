@@ -24,7 +24,7 @@ from agentcli.document import did_you_mean
 from agentcli.errors import InputError, UsageError
 from agentcli.ledger.bundle import copy_outputs
 from agentcli.ledger.folder import RunFolder
-from agentcli.ledger.read import read_ledger
+from agentcli.ledger.read import each_record
 from agentcli.ledger.recording import recorded
 from agentcli.ledger.vault import Vault
 from agentcli.loop.check import Checker
@@ -185,7 +185,7 @@ def replayed_in(plan: Plan, source: RunFolder, folder: RunFolder, backend: str) 
         raise InputError(
             f"{source.id}: it has a writable mount, of which there is no copy to work in"
         )
-    records = read_ledger(source.ledger).records
+    records = each_record(source.ledger)
     prepared = [rec.event for rec in records if isinstance(rec.event, Prepared)]
     handle = next((event.facts.snapshot for event in prepared if event.facts.snapshot), "")
     if handle:

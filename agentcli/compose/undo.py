@@ -21,7 +21,7 @@ from agentcli.errors import InputError
 from agentcli.ledger.effects import Effect, Effects
 from agentcli.ledger.file import FileJournal
 from agentcli.ledger.folder import RunFolder
-from agentcli.ledger.read import read_ledger
+from agentcli.ledger.read import each_record
 from agentcli.ledger.seal import Seal
 from agentcli.ledger.vault import Vault
 from agentcli.loop.perform import now_us
@@ -176,7 +176,7 @@ class Undo:
         Raises InputError where the run has first to go on; LedgerError.
         """
         effects = Effects()
-        for rec in read_ledger(self.folder.ledger).records:
+        for rec in each_record(self.folder.ledger):
             effects.take(rec)
 
         def publish(rec: Recorded) -> None:

@@ -20,7 +20,7 @@ from agentcli.errors import InputError, LedgerError, MissingFileError
 from agentcli.ledger.export import PRIVATE, exported
 from agentcli.ledger.folder import RunFolder, find_run, runs_folder
 from agentcli.ledger.follow import Follower
-from agentcli.ledger.read import read_ledger
+from agentcli.ledger.read import each_record
 from agentcli.ledger.vault import write_private
 
 BUNDLE_VERSION = 1
@@ -70,7 +70,7 @@ def write_bundle(folder: RunFolder, path: Path, *, with_private: bool, force: bo
     started = folder.started()
     heads = {file.name: file.read_bytes() for file in head_files(folder)}
     with Follower(folder.ledger) as follower:
-        records = len(follower.news())
+        records = sum(1 for _ in follower.each())
         ledger = follower.read(0, follower.offset)
     outputs = plain_files(folder.outputs)
     secrets = plain_files(folder.private)
@@ -303,7 +303,8 @@ def import_run(state: Path, path: Path) -> tuple[RunFolder, bool]:
         runs_folder(state).mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=state, prefix=".import-") as beside:
             folder = unpack(path, Path(beside))
-            read_ledger(folder.ledger)
+            for _ in each_record(folder.ledger):
+                pass  # it is read to be checked
             folder.given()
             target = RunFolder(runs_folder(state) / folder.id)
             if target.path.exists():

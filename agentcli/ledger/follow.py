@@ -17,7 +17,7 @@ LOCKS = Path("/proc/locks")
 
 
 class Follower:
-    """Each call of `news` reads what was appended since the last one, and nothing twice.
+    """Each `news` and each `each` reads what was appended since the last one, and nothing twice.
 
     A last line without its end is still being written, or was never acknowledged: it is left
     for the next call. torn_bytes: how long it is.
@@ -37,7 +37,11 @@ class Follower:
             raise MissingFileError(f"{path}: {error.strerror}") from error
 
     def news(self) -> list[Recorded]:
-        """Return the records that have come, each checked against the chain.
+        """Return the records that have come, all at once. Raises as `each` does."""
+        return list(self.each())
+
+    def each(self) -> Iterator[Recorded]:
+        """Yield the records that have come, each checked against the chain.
 
         Raises LedgerDamagedError with the line, LedgerError if a newer program wrote it,
         InputError where no record is and nobody is about to write one.
@@ -46,22 +50,21 @@ class Follower:
         if not found.st_size and not self.is_written():
             raise InputError(f"{self.path}: an empty file, not a ledger")
         if self.stamp == (stamp := (found.st_size, found.st_mtime_ns)):
-            return []
+            return
         self.stamp = stamp
         if found.st_size < self.offset:
             raise LedgerDamagedError(f"{self.path}: it has become shorter")
-        records, torn = list[Recorded](), b""
+        torn = b""
         for lines, torn in self.blocks(found.st_size):
             if not self.offset:
                 self.refuse_other(lines[0] if lines else torn)
-            records += self.take(lines)
+            yield from self.take(lines)
             if len(torn) > MOST_LINE_BYTES:
                 message = f"{self.where()}: it goes on without an end, longer than any record"
                 raise LedgerDamagedError(message)
         self.torn_bytes = len(torn)
         if not (self.offset or self.is_written()):
             raise InputError(f"{self.path}: without a whole record, not a ledger")
-        return records
 
     def blocks(self, end: int) -> Iterator[tuple[list[bytes], bytes]]:
         """Yield whole lines, as many as come at once, and the beginning of the next one."""

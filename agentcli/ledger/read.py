@@ -1,7 +1,6 @@
 """Reads a ledger without taking it: for replay, lists and audits, also while it is written."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -11,22 +10,18 @@ from agentcli.ledger.follow import Follower
 from agentcli.ledger.line import decode_line, mark_of
 
 
-@dataclass(frozen=True)
-class Reading:
-    """torn_bytes: of a last line that is not whole, which was never acknowledged."""
-
-    records: list[Recorded]
-    torn_bytes: int = 0
+def read_ledger(path: Path) -> list[Recorded]:
+    """Return all records. Raises as `each_record` does."""
+    return list(each_record(path))
 
 
-def read_ledger(path: Path) -> Reading:
-    """Return all records, each checked against the chain.
+def each_record(path: Path) -> Iterator[Recorded]:
+    """Yield all records, each checked against the chain.
 
     Raises MissingFileError, InputError where it is no ledger, LedgerDamagedError with the line.
     """
     with Follower(path) as follower:
-        records = follower.news()
-        return Reading(records, follower.torn_bytes)
+        yield from follower.each()
 
 
 def records_of(path: Path, *kinds: type[Event]) -> Iterator[Recorded]:

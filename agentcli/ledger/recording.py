@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from agentcli.core.event import Recorded
 from agentcli.core.redact import restore
 from agentcli.ledger.folder import RunFolder
-from agentcli.ledger.read import read_ledger
+from agentcli.ledger.read import each_record
 from agentcli.ledger.vault import CLEANED_FOR_GOOD, find_secret, mapped
 
 
@@ -26,9 +26,9 @@ def restorer(folder: RunFolder) -> Callable[[str], str]:
 def recorded(folder: RunFolder) -> Iterator[Recorded]:
     """Yield the records of a run as they were before they were redacted.
 
-    Raises as `read_ledger` does.
+    Raises as `each_record` does.
     """
     change = restorer(folder)
-    for rec in read_ledger(folder.ledger).records:
+    for rec in each_record(folder.ledger):
         known = isinstance(rec.event, CLEANED_FOR_GOOD)
         yield rec if known else replace(rec, event=mapped(rec.event, change))

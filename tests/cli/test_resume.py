@@ -41,7 +41,7 @@ def turns(*numbers: int) -> list[dict[str, Any]]:
 
 def last_turn(ledger: Path) -> Turn:
     """Return the turn that the last request of a run ends with, as its ledger has it."""
-    events = [rec.event for rec in read_ledger(ledger).records]
+    events = [rec.event for rec in read_ledger(ledger)]
     asks = [event.act for event in events if isinstance(event, Started)]
     context = [act.context for act in asks if isinstance(act, AskModel)][-1]
     turn = View(lambda seq: events[seq - 1]).messages(context)[-1]
@@ -97,7 +97,7 @@ def test_a_resumed_run_keeps_the_order_and_runs_again_under_the_same_key(program
     assert counts[2] == 2
     recorded = [
         rec.event
-        for rec in read_ledger(ledger).records
+        for rec in read_ledger(ledger)
         if rec.epoch == 1 and isinstance(rec.event, ToolEnded)
     ]
     assert len(recorded) >= 2
@@ -113,7 +113,7 @@ def test_an_open_call_is_closed_by_a_stored_record_and_never_by_a_result(program
     model = program.script(slow, {"expect": "not known", "text": "Went on."})
     ledger = killed(program, program.folder / "log", "--model", model)
     assert resume(program) == "Went on."
-    records = read_ledger(ledger).records
+    records = read_ledger(ledger)
     [settled] = [e for e in (rec.event for rec in records) if is_settled(e, "main/call.1.0")]
     assert isinstance(settled, Settled)
     assert (settled.status, settled.step) == ("unknown", "main/call.1.0")

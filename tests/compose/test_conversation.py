@@ -19,7 +19,7 @@ def test_a_run_reads_in_the_order_of_its_records(tmp_path: Path) -> None:
     )
     folder = keep_run(tmp_path, *EVENTS, *more)
     folder.rename("Mine")
-    found = conversation_of(folder, read_ledger(folder.ledger).records, is_running=False)
+    found = conversation_of(folder, read_ledger(folder.ledger), is_running=False)
     assert found.title == "Mine"
     assert dict(found.facts)["by"] == "ada"
     assert dict(found.facts)["cost"] == "$0.0000"

@@ -44,7 +44,7 @@ def test_costs_and_tokens_shown_are_the_sums_over_the_ledger(found: list[Event])
         replies = [event for event in found if isinstance(event, Replied)]
         paid = [event.cost_uusd for event in found if isinstance(event, Replied | Failed)]
         known = sum(cost for cost in paid if cost is not None)
-        report = report_of(read_ledger(folder.ledger).records, is_running=False)
+        report = report_of(read_ledger(folder.ledger), is_running=False)
         glance = glance_at(folder)
         for tally in (report.tally, glance.tally):
             assert tally is not None

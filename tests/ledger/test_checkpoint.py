@@ -100,7 +100,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def whole(folder: Path) -> RunState:
-    return fold_all(read_ledger(folder / "ledger.jsonl").records)
+    return fold_all(read_ledger(folder / "ledger.jsonl"))
 
 
 def test_a_run_goes_on_from_its_checkpoint_as_from_the_whole(folder: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_run_goes_on_from_its_checkpoint_as_from_the_whole(folder: Path) -> No
         [base] = reader.begun
         assert base is not None
         assert 0 < base.seq < reader.state.seq
-        records = read_ledger(folder / "ledger.jsonl").records
+        records = read_ledger(folder / "ledger.jsonl")
         assert reader.state == fold_all(records)
         assert reader.taken == len(records)
         for seq in (1, base.seq, base.seq + 1, len(records)):
@@ -120,7 +120,7 @@ def test_what_is_written_after_a_checkpoint_goes_on_the_chain(folder: Path) -> N
     with opened(folder, Reader()) as journal:
         journal.seal(Checkpointed(1, "a note"))
         asyncio.run(journal.sync())
-    assert read_ledger(folder / "ledger.jsonl").records[-1].event == Checkpointed(1, "a note")
+    assert read_ledger(folder / "ledger.jsonl")[-1].event == Checkpointed(1, "a note")
 
 
 def forge_state(folder: Path) -> None:

@@ -16,7 +16,7 @@ def test_records_of_some_kinds_are_found_without_the_others(tmp_path: Path) -> N
         Failed(("a", 1), "transient", "m"),
     ]
     path.write_bytes(b"".join(chain.write(event, 1)[1] for event in events))
-    records = read_ledger(path).records
+    records = read_ledger(path)
     assert list(records_of(path, Failed)) == records[3:]
     assert list(records_of(path, Replied, Failed)) == records[1:]
     assert list(records_of(path, Replied)) == records[1:3]

@@ -139,7 +139,7 @@ def test_without_a_head_or_with_one_of_another_machine_it_opens(folder: Path) ->
     (folder.parents[1] / "seal.key").unlink()
     (folder / "ledger.jsonl").write_bytes(b"")
     say(folder, "three")
-    assert len(read_ledger(folder / "ledger.jsonl").records) == 2
+    assert len(read_ledger(folder / "ledger.jsonl")) == 2
 
 
 def test_a_torn_end_is_set_aside_and_the_ledger_says_so(folder: Path) -> None:
@@ -150,13 +150,13 @@ def test_a_torn_end_is_set_aside_and_the_ledger_says_so(folder: Path) -> None:
     with opened(folder) as journal:
         journal.seal(RunResumed(journal.epoch))
         asyncio.run(journal.sync())
-        assert journal.records[-1].event == read_ledger(path).records[2].event
-    *_, recovered, resumed = read_ledger(path).records
+        assert journal.records[-1].event == read_ledger(path)[2].event
+    *_, recovered, resumed = read_ledger(path)
     digest = hashlib.sha256(b'{"hash":"torn').hexdigest()
     assert recovered.event == Recovered(2, "torn", 13, digest, "ledger.jsonl.torn")
     assert (recovered.epoch, resumed.event) == (2, RunResumed(2))
     assert path.with_name("ledger.jsonl.torn").read_bytes() == b'{"hash":"torn'
-    assert verify(make_rules(), read_ledger(path).records[:1]) is None
+    assert verify(make_rules(), read_ledger(path)[:1]) is None
 
 
 @pytest.mark.parametrize("how", ["grown", "cut", "removed"])
@@ -310,7 +310,7 @@ def test_fifty_that_start_at_once_have_one_key_and_a_ledger_each(tmp_path: Path)
     assert keys == {make_key(state).hex()}
     for n in range(50):
         folder = state / "runs" / f"run{n}"
-        records = read_ledger(folder / "ledger.jsonl").records
+        records = read_ledger(folder / "ledger.jsonl")
         assert [rec.event for rec in records] == [UserSaid(f"run{n} {i}") for i in range(5)]
         head = read_head(folder / "head.json")
         assert head is not None
