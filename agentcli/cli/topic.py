@@ -132,6 +132,7 @@ Ctrl+C  Clears the line; on an empty line it stops the step, twice it leaves.
 Ctrl+D  Leaves, on an empty line. The chat can be resumed.
 Ctrl+L, Ctrl+X Ctrl+E  Clears the screen; opens your editor.
 /help, /cost, /quit  Commands; /budget 5 and /steps 100 raise the limits.
+/undo  Puts back what the last turn changed, after a look; /undo all, or the call.
 
 When a call asks:
 

@@ -12,7 +12,7 @@ from agentcli.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agentcli.compose.undo import Foreseen, Foresight
+    from agentcli.compose.undo import Foresight
     from agentcli.ledger.effects import Effect
     from agentcli.ledger.folder import RunFolder
 
@@ -22,7 +22,6 @@ CALLS = Annotated[
 ]
 FORCE = Annotated[bool, typer.Option("--force", help="Also files that were changed since.")]
 YES = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-DIFF_LINES = 40
 
 
 def undo(
@@ -77,75 +76,33 @@ def say_nothing(run: str, *, as_json: bool) -> int:
 
 
 def agreed(foresight: "Foresight", *, as_json: bool) -> bool:
+    from agentcli.shell.undoing import question_of
+
     if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         hint = "Look first: --dry-run; then: --yes"
         raise UsageError("nobody is there to be asked whether to undo this", hint=hint)
-    count = len(foresight.calls)
-    what = "this call" if count == 1 else f"these {count} calls, in this order"
-    return typer.confirm(f"Undo {what}?", err=True)
+    return typer.confirm(question_of(foresight), err=True)
 
 
 def show(folder: "RunFolder", foresight: "Foresight") -> None:
     """Print what undoing would do: a line a call, then each file that would change."""
     from agentcli.core.event import Ended
-    from agentcli.core.visible import visible
     from agentcli.ledger.folder import last_event
     from agentcli.shell.console import style, wants_color
+    from agentcli.shell.undoing import foresight_lines
 
     color = wants_color(sys.stdout, os.environ)
     print(style(f"{folder.id}: what would be undone", "bold", color=color))
     is_chat = folder.plan().agent.pattern == "chat"
     if not is_chat and not isinstance(last_event(folder.ledger), Ended):
         print("  The run is not over: this ends it.")
-    for foreseen in foresight.calls:
-        effect = foreseen.effect
-        print(visible(f"  {effect.name}  {what_of(effect)}"))
-        for line in told_of(foreseen):
-            print(style(visible(f"      {line}"), "dim", color=color))
-    for name, diff in foresight.files():
-        print(visible(f"  {name}") + ("" if diff else f"  ({foresight.kind(name)})"))
-        lines = visible(diff).rstrip().split("\n")[2:]
-        for line in lines[:DIFF_LINES]:
-            print(
-                style(f"    {line}", {"+": "green", "-": "red"}.get(line[:1], "dim"), color=color)
-            )
-        if len(lines) > DIFF_LINES:
-            print(f"    … {len(lines) - DIFF_LINES} more lines")
-
-
-def what_of(effect: "Effect") -> str:
-    from agentcli.ledger.effects import undone_by
-    from agentcli.shell.headless import call_line
-
-    if effect.call.origin == "undo":
-        return f"the undo of record {undone_by(effect.step)}"
-    return call_line(effect.call, 60)
-
-
-def told_of(foreseen: "Foreseen") -> list[str]:
-    """Return in lines what undoing one call would do."""
-    import json
-
-    from agentcli.core.tool import RESTORE
-
-    undo = foreseen.effect.undo
-    if foreseen.cannot:
-        return [f"cannot be undone by itself: {foreseen.cannot}"]
-    if undo.tool != RESTORE:
-        return [f"by {undo.tool} {json.dumps(undo.args, ensure_ascii=False)}"]
-    removed = [os.fsdecode(c.path) for c in foreseen.changes if c.then is None]
-    put_back = [os.fsdecode(c.path) for c in foreseen.changes if c.then is not None]
-    told = (
-        ("puts back", put_back),
-        ("removes", removed),
-        ("leaves alone, since it was changed after the call", foreseen.left),
-    )
-    lines = [f"{words} {', '.join(names)}" for words, names in told if names]
-    return lines or ["changes nothing: it is so already"]
+    for line in foresight_lines(foresight, color=color):
+        print(line)
 
 
 def print_foresight(run: str, foresight: "Foresight") -> int:
     from agentcli.cli.document import print_json
+    from agentcli.shell.undoing import told_of
 
     print_json(
         {

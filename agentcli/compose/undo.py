@@ -18,7 +18,7 @@ from agentcli.core.step import Undoing
 from agentcli.core.tool import RESTORE
 from agentcli.core.tool import Undo as UndoCall
 from agentcli.errors import InputError
-from agentcli.ledger.effects import Effect, Effects
+from agentcli.ledger.effects import Effect, Effects, effects_of
 from agentcli.ledger.file import FileJournal
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.read import each_record
@@ -111,6 +111,32 @@ def pick(effects: Sequence[Effect], names: Sequence[str]) -> list[Effect]:
             raise InputError(f"{name}: is undone already")
         picked |= {effect.at: effect for effect in standing}
     return [picked[at] for at in sorted(picked, reverse=True)]
+
+
+def foresee_in_chat(plan: Plan, folder: RunFolder, names: Sequence[str]) -> Foresight:
+    """Return what undoing calls of a chat would do. names: as for `pick`; none: of its last turn.
+
+    "all" names all that stand. Raises as `pick` and `foresee` do.
+    """
+    effects = effects_of(each_record(folder.ledger))
+    named = () if list(names) == ["all"] else names
+    return foresee(plan, pick(effects, named) if names else last_turn(effects), force=False)
+
+
+def undo_asked(foresight: Foresight) -> UndoAsked:
+    """Return the wish of who runs this program to have done what was foreseen."""
+    effects = [foreseen.effect for foreseen in foresight.calls]
+    return UndoAsked(tuple(Undoing(e.at, e.undo) for e in effects), local_name())
+
+
+def last_turn(effects: Sequence[Effect]) -> list[Effect]:
+    """Return what stands of the last turn of a chat that has changed anything, the last first."""
+    standing = pick(effects, ())
+    return [e for e in standing if turn_of(e) == turn_of(standing[0])]
+
+
+def turn_of(effect: Effect) -> str:
+    return "/".join(effect.step.split("/")[:2])
 
 
 def is_named(effect: Effect, name: str) -> bool:

@@ -57,6 +57,11 @@ class Effect:
         return last not in ("open", "done") and not self.dropped and not self.is_undone
 
     @property
+    def undoes(self) -> int:
+        """Which record it undoes, 0 if it is no undo."""
+        return undone_by(self.step) if self.call.origin == "undo" else 0
+
+    @property
     def name(self) -> str:
         """How people name it: by the end of its step's id."""
         return self.step.rpartition("/")[2]

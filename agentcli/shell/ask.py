@@ -64,6 +64,25 @@ def ask_card(
     return replace(choice, typed_before=keys.typed_before)
 
 
+def ask_yes(
+    words: str, in_fd: int, out: TextIO, size: Callable[[], tuple[int, int]], color: bool
+) -> Choice:
+    """Ask whether something that was just shown may be done. Blocks. A key counts once it waits."""
+    marks = os.environ.get("TERM") != "dumb"
+    keys = Keys(in_fd, out, marks_paste=marks, columns=lambda: size()[0])
+    choice = Choice("no")
+    try:
+        with keys:
+            keys.arm()
+            keys.say(style(f"{words} y yes · n no [no] ", "bold", color=color))
+            if str(keys.read_key()).lower() == "y":
+                choice = Choice("yes")
+            keys.say(f"{choice.kind}\n")
+    except (KeyboardInterrupt, EOFError, OSError, termios.error):
+        choice = Choice("no")
+    return replace(choice, typed_before=keys.typed_before)
+
+
 def answer(card: Card, keys: Keys, size: Callable[[], tuple[int, int]], color: bool) -> Choice:
     choice = show(card, keys, size, color)
     while choice is None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Literal
@@ -29,6 +29,7 @@ from agentcli.core.event import (
 from agentcli.core.question import Answer, Question
 from agentcli.core.step import ROOT, StepId
 from agentcli.core.visible import visible
+from agentcli.errors import AgentcliError
 from agentcli.shell import terminal
 from agentcli.shell.headless import last_line, where_tools_run
 from agentcli.shell.player import FRAME_S
@@ -37,12 +38,14 @@ from agentcli.shell.transcript import Transcript
 
 TWICE_S = 1.0
 LEAVING = ("left", "terminated", "time")
+COMMANDS = ("/help", "/cost", "/budget", "/steps", "/undo", "/quit")
 SHOWN_AGAIN = 200
 HELP = """\
 /help          this
 /cost          what it has cost so far
 /budget 5      let it cost up to 5 dollars in all
 /steps 100     let it ask the model up to 100 times in all
+/undo          put back what the last turn changed; /undo all, or the call: /undo call.3.0
 /quit          leave; the conversation stays and can be resumed
 Enter sends; Ctrl+J or Alt+Enter makes a new line; Ctrl+C stops a step; Ctrl+D leaves.
 """
@@ -70,6 +73,9 @@ class Chat:
     interrupted_at: float = 0.0
     leaving: bool = False
     hint: str = ""  # what to do about the last failure, of which trying again may be the end
+    undoing: asyncio.Task[None] | None = None
+    asked: dict[str, str] = field(default_factory=dict)  # calls to be undone, by their steps
+    undone: list[str] = field(default_factory=list)  # of which the model does not know yet
 
     async def hold(self) -> int:
         color = terminal.is_color(sys.stdout)
@@ -161,12 +167,15 @@ class Chat:
                 self.turn = f"{ROOT}/{steps[0].name}"
             case Settled(step=step) if step == self.turn:
                 self.turn = ""
+            case Settled(step=step, status="done") if step.startswith("undo."):
+                if (what := self.asked.get(step.rpartition("/")[2])) is not None:
+                    self.undone.append(what)
 
     def on_line(self, text: str) -> None:
         if text.startswith("/") and "\n" not in text:
             self.command(text)
         else:
-            self.session.inbox.put(UserSaid(text, self.turn or ROOT))
+            self.session.inbox.put(UserSaid(self.told_of_undone() + text, self.turn or ROOT))
 
     def command(self, text: str) -> None:
         name, _, rest = text.partition(" ")
@@ -179,14 +188,53 @@ class Chat:
                 self.raise_budget(rest.strip())
             case "/steps":
                 self.raise_steps(rest.strip())
+            case "/undo":
+                self.begin_undo(rest.split())
             case "/quit" | "/exit":
                 self.leave()
             case _:
                 from agentcli.document import did_you_mean
 
-                known = ("/help", "/cost", "/budget", "/steps", "/quit")
-                near = did_you_mean(name, known) or "; /help names them"
+                near = did_you_mean(name, COMMANDS) or "; /help names them"
                 self.say(f"there is no command {name}{near}")
+
+    def told_of_undone(self) -> str:
+        """Return what the model has to know before it goes on from what is no longer so."""
+        undone, self.undone = self.undone, []
+        return f"(I had these calls of yours undone: {'; '.join(undone)}.)\n\n" if undone else ""
+
+    def begin_undo(self, names: list[str]) -> None:
+        if self.undoing is not None and not self.undoing.done():
+            self.say("Something is being undone already.")
+            return
+        self.undoing = asyncio.create_task(self.undo(names))
+
+    async def undo(self, names: list[str]) -> None:
+        """Show what undoing calls would do, ask, and let the run do it. names: as for `pick`."""
+        from agentcli.compose.undo import foresee_in_chat, undo_asked
+        from agentcli.shell.undoing import foresight_lines, question_of, what_of
+
+        if self.turn:
+            self.say("A turn is under way: let it end, or stop it with Ctrl+C.")
+            return
+        try:
+            plan, folder = self.shot.plan, self.shot.folder
+            foresight = await asyncio.to_thread(foresee_in_chat, plan, folder, names)
+        except AgentcliError as error:
+            self.say(f"{error}\n{error.hint}")
+            return
+        if not foresight.calls:
+            self.say("There is nothing to undo: no call that stands has changed anything.")
+            return
+        for line in foresight_lines(foresight, color=terminal.is_color(sys.stdout)):
+            self.prompt.write_above(f"{line}\n")
+        give_back, words = self.prompt.buffer.insert_text, question_of(foresight)
+        agreed = await self.prompt.aside(lambda: terminal.ask_whether(words, sys.stdout, give_back))
+        if not agreed or self.turn:
+            self.say("Nothing was undone.")
+            return
+        self.asked = {f"call.{call.effect.at}": what_of(call) for call in foresight.calls}
+        self.session.inbox.put(undo_asked(foresight))
 
     def raise_budget(self, text: str) -> None:
         try:

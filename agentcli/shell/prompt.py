@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 from prompt_toolkit.application import Application, in_terminal
 from prompt_toolkit.buffer import Buffer
@@ -15,9 +16,8 @@ from prompt_toolkit.layout.controls import BufferControl, FormattedTextControl
 from prompt_toolkit.layout.dimension import Dimension
 from prompt_toolkit.layout.processors import BeforeInput
 
-from agentcli.core.question import Answer
-
 INPUT_LINES = 8
+Told = TypeVar("Told")
 
 
 class Prompt:
@@ -136,7 +136,7 @@ class Prompt:
                 sys.stdout.write(text)
                 sys.stdout.flush()
 
-    async def aside(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def aside(self, ask: Callable[[], Awaitable[Told]]) -> Told:
         """Let something else have the whole terminal; what was typed stays for later."""
         await self.flush()
         async with self.writing, in_terminal():

@@ -14,7 +14,7 @@ from agentcli.core.question import Answer, Question
 from agentcli.core.tool import RESTORE
 from agentcli.core.visible import visible
 from agentcli.errors import AgentcliError
-from agentcli.shell.ask import Choice, ask_card
+from agentcli.shell.ask import Choice, ask_card, ask_yes
 from agentcli.shell.card import Card
 
 
@@ -99,6 +99,15 @@ async def ask_person(
         out.write("".join(visible(f"{words}\n") for words in why.args if words))
         out.flush()
         raise
+
+
+async def ask_whether(
+    words: str, out: TextIO, give_back: Callable[[str], None] = lambda text: None
+) -> bool:
+    """Ask whether something that was just shown may be done. give_back: as for `ask_person`."""
+    choice = await asyncio.to_thread(ask_yes, words, sys.stdin.fileno(), out, size, is_color(out))
+    give_back(choice.typed_before)
+    return choice.kind == "yes"
 
 
 async def shown(question: Question, out: TextIO) -> Choice:

@@ -131,6 +131,42 @@ def test_a_call_is_asked_about_and_early_keys_do_not_answer(program: Program) ->
         assert not (program.folder / "a.txt").exists()
 
 
+@pytest.mark.skipif(SANDBOX == "local", reason="needs a sandbox in which a change can be undone")
+def test_a_turn_is_undone_in_the_chat_and_the_model_is_told(program: Program) -> None:
+    model = program.script(
+        call("write_file", path="a.txt", content="x\n"),
+        {"text": "First."},
+        call("write_file", path="b.txt", content="y\n"),
+        {"text": "Second."},
+        {"expect": "these calls of yours undone: write_file y b.txt", "text": "I see."},
+    )
+    with talking(program, "chat", "--model", model, "--sandbox", SANDBOX) as person:
+        person.sees("/help says more")
+        person.types("/undo\r")
+        person.sees("There is nothing to undo")
+        person.types("One\r")
+        person.sees(r"First\.")
+        person.types("Two\r")
+        person.sees(r"Second\.")
+        person.types("/undo\r")
+        person.sees(r"removes b\.txt(.|\n)*Undo this call\?")
+        person.types("n")
+        person.sees(r"Nothing was undone\.")
+        assert (program.folder / "b.txt").exists()
+        person.types("/undo\r")
+        person.sees(r"Nothing was undone\.(.|\n)*Undo this call\?")
+        person.types("y")
+        person.sees("✓ put back files")
+        assert not (program.folder / "b.txt").exists()
+        assert (program.folder / "a.txt").exists(), "of the turn before"
+        person.types("Well?\r")
+        person.sees(r"I see\.")
+        person.types("/undo nothing.like.it\r")
+        person.sees("no call that has changed anything is named so")
+        assert person.leaves() == 0
+    assert program.run("replay", "last", "--verify").returncode == 0
+
+
 def test_text_typed_while_it_works_reaches_the_model(program: Program) -> None:
     model = program.script(
         {"text": "slow " * 40, "token_ms": 30},
