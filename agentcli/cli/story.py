@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from agentcli.compose.report import local_time
 from agentcli.core.step import Args, Call
 from agentcli.core.visible import visible
-from agentcli.ledger.trail import (
+from agentcli.ledger.entry import (
     Answer,
     Cut,
     Edit,
@@ -21,12 +21,12 @@ from agentcli.ledger.trail import (
     Showing,
     Start,
     Stop,
-    Story,
     Undoing,
     UndoWish,
     Waiting,
     utc,
 )
+from agentcli.ledger.story import Story
 from agentcli.shell.cells import folded, styled_cells
 from agentcli.shell.console import style
 from agentcli.shell.draw import wrapped

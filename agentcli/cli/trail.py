@@ -9,7 +9,8 @@ from agentcli.cli import options
 from agentcli.errors import InputError, MissingFileError, UsageError
 
 if TYPE_CHECKING:
-    from agentcli.ledger.trail import Story, Trail
+    from agentcli.ledger.story import Story
+    from agentcli.ledger.trail import Trail
 
 IN_A_PIPE = 100_000  # columns: a line each, for grep
 

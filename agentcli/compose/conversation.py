@@ -25,8 +25,10 @@ from agentcli.core.event import (
     UserSaid,
 )
 from agentcli.core.message import text_of
+from agentcli.ledger.entry import Cut, Edit, Failure, Return, Undoing
 from agentcli.ledger.folder import RunFolder
-from agentcli.ledger.trail import Cut, Edit, Failure, Return, Story, Trail, Undoing, trail_of
+from agentcli.ledger.story import Story
+from agentcli.ledger.trail import Trail, trail_of
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,7 @@ from agentcli.core.message import Usage
 from agentcli.core.record import hash_of
 from agentcli.core.step import ROOT, Agent, AskModel, Call, StepId
 from agentcli.errors import InputError, LedgerError
-from agentcli.ledger.export import PRIVATE, exported
-from agentcli.ledger.folder import RunFolder
-from agentcli.ledger.follow import Follower
-from agentcli.ledger.trail import (
+from agentcli.ledger.entry import (
     Cut,
     Failure,
     GivenUp,
@@ -27,15 +24,16 @@ from agentcli.ledger.trail import (
     Ruling,
     Showing,
     Start,
-    Story,
-    Trail,
     Undoing,
     UndoWish,
     document_of,
-    parent_of,
-    trail_of,
     utc,
 )
+from agentcli.ledger.export import PRIVATE, exported
+from agentcli.ledger.folder import RunFolder
+from agentcli.ledger.follow import Follower
+from agentcli.ledger.story import Story
+from agentcli.ledger.trail import Trail, parent_of, trail_of
 
 TOKENS = Usage.__struct_fields__
 COUNTS = "".join(f"{name} INTEGER NOT NULL, " for name in TOKENS)

@@ -1,13 +1,10 @@
-"""The story of each call, from the records alone: who wanted it, who let it, what came of it."""
+"""The stories of all calls of a run, from its records alone: any ledger has a trail."""
 
-import datetime
 import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
-
-import msgspec
+from typing import Literal
 
 from agentcli.core.event import (
     Answered,
@@ -30,270 +27,31 @@ from agentcli.core.event import (
 )
 from agentcli.core.policy import Allow, Deny
 from agentcli.core.record import hash_of
-from agentcli.core.step import (
-    Args,
-    AskPerson,
-    Call,
-    Question,
-    RunTool,
-    Status,
-    StepId,
-    Wait,
+from agentcli.core.step import AskPerson, Call, RunTool, Status, StepId, Wait
+from agentcli.core.tool import RiskTier
+from agentcli.ledger.entry import (
+    Answer,
+    Cut,
+    Edit,
+    End,
+    Entry,
+    Failure,
+    Finding,
+    GivenUp,
+    Proposal,
+    Return,
+    Ruling,
+    Showing,
+    Start,
+    Stop,
+    Undoing,
+    UndoWish,
+    Waiting,
 )
-from agentcli.core.tool import Facts, RiskTier, Undo
+from agentcli.ledger.story import Story
 
 # The last part of the id of a step that undoes names the record of the end that it undoes.
 UNDOES = re.compile(r"\.([1-9][0-9]{0,17})\Z")
-
-
-# Not a Record: the names of a Record's fields are words that no redaction touches.
-class Entry(msgspec.Struct, frozen=True, tag_field="what"):
-    """What one record says of a call."""
-
-    record: int
-    at_us: int
-
-
-class Proposal(Entry, frozen=True, tag="proposed"):
-    """reply: the record of the model's turn that wants it; `ask`: the step that asked for that.
-
-    undoes: the record of the end that it is to undo, 0 for none. asked_by: who wanted that.
-    """
-
-    by: Literal["model", "task", "undo", "person"]
-    args: Args
-    args_hash: str
-    ask: StepId = ""
-    reply: int = 0
-    model: str = ""
-    request_id: str = ""
-    undoes: int = 0
-    asked_by: str = ""
-
-
-class Finding(Entry, frozen=True, tag="found"):
-    """The call as it would run. preview_hash: of what it would change, as people are shown it."""
-
-    args: Args
-    args_hash: str
-    facts: Facts
-    preview_hash: str = ""
-
-
-class Ruling(Entry, frozen=True, tag="judged"):
-    """granted_by: the record of a person's yes for the session, 0 for none."""
-
-    verdict: Literal["allow", "ask", "deny"]
-    rule: str
-    tier: RiskTier | Literal[""] = ""
-    reason: str = ""
-    bound: str = ""
-    granted_by: int = 0
-
-
-class Showing(Entry, frozen=True, tag="asked"):
-    """A person was asked. prepared: the record of just what they were shown."""
-
-    question: Question
-    prepared: int
-    bound: str
-
-
-class Answer(Entry, frozen=True, tag="answered"):
-    """counts: it fits the question that was open; any other changes nothing."""
-
-    question: Question
-    yes: bool
-    scope: Literal["once", "session"] = "once"
-    reason: str = ""
-    by: str = ""
-    signature: str = ""
-    bound: str = ""
-    counts: bool = True
-
-
-class Edit(Entry, frozen=True, tag="edited"):
-    """A person changed the arguments."""
-
-    args: Args
-    args_hash: str
-    bound: str
-    counts: bool = True
-
-
-class Start(Entry, frozen=True, tag="ran"):
-    """It was started. attempt: which act of the step this is; the key stays the same."""
-
-    attempt: int
-    key: str
-    bound: str
-    args_hash: str
-
-
-class Return(Entry, frozen=True, tag="came_back"):
-    """result_hash: of the output as it is stored. full: handle of the whole one, if it was long.
-
-    latency_ms: since it was started.
-    """
-
-    attempt: int
-    ending: Literal["done", "not_done", "unknown"]
-    error: bool
-    output: str
-    result_hash: str
-    size_bytes: int
-    latency_ms: int
-    full: str = ""
-    after: str = ""
-    undo: Undo | None = None
-
-
-class Failure(Entry, frozen=True, tag="failed"):
-    """It surely did not happen. ran: it had been started, and was not only looked at."""
-
-    attempt: int
-    ran: bool
-    failure: str
-    message: str
-    latency_ms: int = 0
-
-
-class Waiting(Entry, frozen=True, tag="waits"):
-    """It is tried again, not before this time."""
-
-    until_us: int
-
-
-class Cut(Entry, frozen=True, tag="cut"):
-    """The process went away while it ran: what came of this attempt is not known."""
-
-    attempt: int
-
-
-class Stop(Entry, frozen=True, tag="stopped"):
-    """It was told to stop while it was under way."""
-
-
-class End(Entry, frozen=True, tag="settled"):
-    """by: the record that says so."""
-
-    status: Status
-    by: int
-
-
-class UndoWish(Entry, frozen=True, tag="undo_asked"):
-    """A person wants it undone."""
-
-    by: str
-
-
-class Undoing(Entry, frozen=True, tag="undone"):
-    """Another call is to undo it. status: how that one ended, "" while it has not."""
-
-    step: StepId
-    tool: str
-    status: Status | Literal[""]
-
-
-class GivenUp(Entry, frozen=True, tag="dropped"):
-    """Nobody will try any more to undo it."""
-
-    by: str
-    reason: str
-
-
-E = TypeVar("E", bound=Entry)
-
-
-@dataclass
-class Story:
-    """All that a ledger says of one call, in order. call: with the arguments it had last."""
-
-    step: StepId
-    call: Call
-    entries: list[Entry] = field(default_factory=list)
-    running: Start | None = None
-    began: dict[int, int] = field(default_factory=dict)  # act -> when it was started
-    asked: tuple[Question, str] | None = None  # what is open, as `fold` has it
-
-    def all(self, kind: type[E]) -> list[E]:
-        return [entry for entry in self.entries if isinstance(entry, kind)]
-
-    def last(self, kind: type[E]) -> E | None:
-        return next((entry for entry in reversed(self.entries) if isinstance(entry, kind)), None)
-
-    @property
-    def proposal(self) -> Proposal:
-        first = self.entries[0]
-        assert isinstance(first, Proposal)
-        return first
-
-    @property
-    def status(self) -> Status | Literal["open"]:
-        settled = self.last(End)
-        return settled.status if settled else "open"
-
-    @property
-    def answer(self) -> Answer | None:
-        """The answer that the last judgement got, if it asked for one."""
-        ruling = self.last(Ruling)
-        after = [
-            entry
-            for entry in self.all(Answer)
-            if entry.counts and entry.question == "may_it_run"
-            if ruling is not None and entry.record > ruling.record
-        ]
-        return after[-1] if after else None
-
-    @property
-    def allowed(self) -> bool | None:
-        """Say what finally held of whether it may run; None if it was never judged."""
-        ruling, answer = self.last(Ruling), self.answer
-        if ruling is None:
-            return None
-        if ruling.verdict == "ask":
-            return answer is not None and answer.yes
-        return ruling.verdict == "allow"
-
-    @property
-    def reason(self) -> str:
-        """By which rule and which answer it might run or not, in words; "" if never judged."""
-        ruling, answer = self.last(Ruling), self.answer
-        if ruling is None:
-            return ""
-        rule = f"{ruling.rule}: {ruling.reason}" if ruling.reason else ruling.rule
-        if ruling.granted_by:
-            return f"{rule}; yes in record {ruling.granted_by}"
-        if ruling.verdict != "ask":
-            return rule
-        if answer is None:
-            return f"{rule}; not answered"
-        by = f" by {answer.by}" if answer.by else ""
-        signed = ", signed" if answer.signature else ""
-        said = f": {answer.reason}" if answer.reason else ""
-        return f"{rule}; {'yes' if answer.yes else 'no'}{by}{signed}{said}"
-
-    def document(self) -> dict[str, Any]:
-        """Return it for machines: stamps as times in UTC."""
-        return {
-            "step": self.step,
-            "tool": self.call.tool,
-            "args": self.call.args,
-            "args_hash": hash_of(self.call.args),
-            "origin": self.call.origin,
-            "status": self.status,
-            "allowed": self.allowed,
-            "records": [document_of(entry) for entry in self.entries],
-        }
-
-
-def document_of(entry: Entry) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(entry)
-    head = {"record": plain.pop("record"), "what": plain.pop("what"), "at": utc(entry.at_us)}
-    plain.pop("at_us")
-    if isinstance(entry, Waiting):
-        plain["until"] = utc(plain.pop("until_us"))
-    return head | plain
 
 
 @dataclass
@@ -508,13 +266,3 @@ def sha256(text: str) -> str:
 def latency_ms(began_us: int, ended_us: int) -> int:
     """Return how long something took by two stamps; none is negative, though clocks go back."""
     return max(0, ended_us - began_us) // 1000
-
-
-def utc(at_us: int) -> str:
-    """Return a stamp as ISO text in UTC, "" for what is no time."""
-    try:
-        time = datetime.datetime.fromtimestamp(at_us // 1_000_000, datetime.UTC)
-    except (OverflowError, ValueError, OSError):
-        return ""
-    exact = time.replace(tzinfo=None, microsecond=at_us % 1_000_000)
-    return f"{exact.isoformat(timespec='microseconds')}Z" if at_us else ""

@@ -7,7 +7,7 @@ from agentcli.core.event import Answered, Judged, Started, ToolEnded
 from agentcli.core.policy import Ask
 from agentcli.core.step import AskPerson, Call, RunTool
 from agentcli.core.tool import Undo
-from agentcli.ledger.trail import Story
+from agentcli.ledger.story import Story
 from agentcli.shell.cells import styled_cells
 from tests.core.test_visible import FORBIDDEN
 from tests.ledger.test_trail import AT, FACTS, PAY, STEP, begun, story_of, undone

@@ -39,7 +39,7 @@ from agentcli.core.step import (
 )
 from agentcli.core.step import Undoing as Wanted
 from agentcli.core.tool import Facts, Undo
-from agentcli.ledger.trail import (
+from agentcli.ledger.entry import (
     Answer,
     Cut,
     Edit,
@@ -52,15 +52,13 @@ from agentcli.ledger.trail import (
     Ruling,
     Showing,
     Start,
-    Story,
-    Trail,
     Undoing,
     UndoWish,
     Waiting,
-    sha256,
-    trail_of,
     utc,
 )
+from agentcli.ledger.story import Story
+from agentcli.ledger.trail import Trail, sha256, trail_of
 from tests.fake.world import SIX_SCRIPT, FakeJournal, World, make_rules, make_start, read_all
 
 PAY = Call("pay", {"eur": 3}, "toolu_1")
