@@ -146,7 +146,7 @@ def say_where(shot: "OneShot", outcome: "Outcome") -> None:
     for line in (outcome.message, in_one_line(outcome.status, outcome.tally)):
         if line:
             err.say(line)
-    err.say(last_line(str(shot.folder.ledger), shot.folder.id, goes_on=False))
+    err.say(last_line(str(shot.folder.ledger), shot.folder.id, "replay"))
 
 
 def print_drifts(drifts: "Sequence[Drift]") -> None:

@@ -58,7 +58,7 @@ WHY_PARKED = {
 HINT_OF_PARKING = {
     "budget": "Raise it: --usd",
     "steps": "Raise it: --steps",
-    "approval": "Answer it: agentcli approve, or resume it in a terminal.",
+    "approval": "Answer it: agentcli approve. Or resume it in a terminal.",
 }
 WHY_STOPPED = {
     "max_tokens": "The answer was cut at the profile's max_tokens.",

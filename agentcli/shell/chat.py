@@ -97,7 +97,7 @@ class Chat:
             await self.talk()
             await self.prompt.flush()
         width = terminal.width()
-        print(visible(last_line(str(folder.ledger), folder.id, goes_on=True, width=width)))
+        print(visible(last_line(str(folder.ledger), folder.id, "resume", width)))
         return EXIT_OF_PARKING[self.tally.parked.why] if self.tally.parked else 0
 
     async def talk(self) -> None:

@@ -121,14 +121,15 @@ def last_lines(outcome: Outcome, shot: OneShot, width: int | None = None) -> lis
     lines.append(in_one_line(outcome.status, outcome.tally))
     if workspace == str(folder.workspace.resolve()):  # a copy, which nobody could find
         lines.append(f"workspace: {workspace}")
-    goes_on = outcome.status == "parked"
-    lines.append(last_line(str(folder.ledger), outcome.run, goes_on=goes_on, width=width))
+    verb = "resume" if outcome.status == "parked" else "replay"
+    if outcome.why == "approval":
+        verb = "approve"
+    lines.append(last_line(str(folder.ledger), outcome.run, verb, width))
     return [line for line in lines if line]
 
 
-def last_line(ledger: str, run: str, *, goes_on: bool, width: int | None = None) -> str:
+def last_line(ledger: str, run: str, verb: str, width: int | None = None) -> str:
     """Return where a run is kept and the command that goes on from it, which nothing cuts."""
-    verb = "resume" if goes_on else "replay"
     line = f"ledger: {ledger} · {verb}: agentcli {verb} {run}"
     return line if width is None or cells(line) <= width else line.replace(" · ", "\n", 1)
 

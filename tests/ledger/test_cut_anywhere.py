@@ -1,7 +1,7 @@
 """A ledger cut at every byte, and each time its run goes on to the end.
 
 What a crash leaves behind is taken from the uncut run: before each of its writes, what the world
-had done by then and what stood beside the ledger.
+had done by then and what stood beside the ledger, its sealed heads among it.
 """
 
 import asyncio
@@ -35,6 +35,7 @@ from agentcli.core.state import RunState
 from agentcli.core.step import ActId, AskModel, Call, RunTool
 from agentcli.core.view import UNKNOWN, View
 from agentcli.ledger.file import FileJournal
+from agentcli.ledger.seal import Seal
 from agentcli.ledger.vault import Vault
 from agentcli.ledger.verify import verify
 from agentcli.loop.port import Journal, Show
@@ -144,19 +145,23 @@ class Watched(FileJournal):
         await super().sync()
 
 
+def state_of(ledger: Path) -> Path:
+    return ledger.parents[2]
+
+
 def files_beside(ledger: Path) -> Files:
     return {
-        str(path.relative_to(ledger.parent)): path.read_bytes()
-        for path in ledger.parent.rglob("*")
+        str(path.relative_to(state_of(ledger))): path.read_bytes()
+        for path in state_of(ledger).rglob("*")
         if path.is_file() and path != ledger
     }
 
 
 def put_back(ledger: Path, beside: Files, data: bytes) -> None:
-    """Make the folder what it was at that moment, with these bytes in the ledger."""
-    shutil.rmtree(ledger.parent, ignore_errors=True)
+    """Make the state's folder what it was at that moment, with these bytes in the ledger."""
+    shutil.rmtree(state_of(ledger), ignore_errors=True)
     for name, content in beside.items():
-        path = ledger.parent / name
+        path = state_of(ledger) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     ledger.parent.mkdir(parents=True, exist_ok=True)
@@ -165,6 +170,10 @@ def put_back(ledger: Path, beside: Files, data: bytes) -> None:
 
 def vault_of(ledger: Path) -> Vault:
     return Vault(ledger.parent / "private", sync_file=skip_sync)
+
+
+def seal_of(ledger: Path) -> Seal:
+    return Seal(state_of(ledger), ledger.parent)
 
 
 @dataclass(frozen=True)
@@ -179,9 +188,9 @@ class Whole:
 
 
 def run_uncut(ledger: Path) -> Whole:
-    ledger.parent.mkdir()
+    ledger.parent.mkdir(parents=True)
     world = Outside(Counter())
-    journal = Watched(ledger, vault_of(ledger), world.now_us, skip_sync)
+    journal = Watched(ledger, vault_of(ledger), world.now_us, skip_sync, seal_of(ledger))
     with journal:
         journal.world, journal.moments = world, []
         state = world.go(RULES, make_start(), journal, [])
@@ -237,7 +246,7 @@ def resume_cut(ledger: Path, whole: Whole, moment: Moment, size: int, seen: Seen
     safe = whole.data[: whole.data.rfind(b"\n", 0, size) + 1]
     put_back(ledger, moment.beside, whole.data[:size])
     world = Outside(moment.effects)
-    with FileJournal(ledger, vault_of(ledger), world.now_us, skip_sync) as journal:
+    with FileJournal(ledger, vault_of(ledger), world.now_us, skip_sync, seal_of(ledger)) as journal:
         state = world.go(RULES, make_start(), journal, journal.records)
     data, where = ledger.read_bytes(), f"cut at byte {size}"
 
@@ -286,14 +295,15 @@ def lost_calls(records: list[Recorded]) -> set[str]:
 def test_a_run_cut_at_any_byte_goes_on_to_the_same_end_and_effects(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole = run_uncut(tmp_path / "whole" / "ledger.jsonl")
+    whole = run_uncut(tmp_path / "whole" / "runs" / "r1" / "ledger.jsonl")
     assert whole.end == {**dict.fromkeys(STEPS.values(), "done"), **REST}
     cuts = cuts_of(whole)
+    assert {"seals/r1.json", "runs/r1/head.json"} <= whole.moments[-1].beside.keys()
     assert {size for _, size in cuts} == set(range(1, len(whole.data) + 1))
     parts = [cuts[at : at + AT_ONCE] for at in range(0, len(cuts), AT_ONCE)]
     seen = Seen()
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-        ledgers = [tmp_path / f"cut{n}" / "ledger.jsonl" for n in range(len(parts))]
+        ledgers = [tmp_path / f"cut{n}" / "runs" / "r1" / "ledger.jsonl" for n in range(len(parts))]
         for part in pool.map(resume_all, ledgers, repeat(whole), parts):
             seen.add(part)
     assert seen.resumes == len(cuts)
