@@ -24,7 +24,7 @@ def prune(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     unfinished: Annotated[
-        bool, typer.Option("--unfinished", help="Also runs that could be resumed, or are damaged.")
+        bool, typer.Option("--unfinished", help="Also runs that are not over, or are damaged.")
     ] = False,
 ) -> None:
     """Delete old runs, and states of workspaces that only they have kept.
@@ -32,8 +32,9 @@ def prune(
     agentcli runs prune --older 30d --dry-run
     agentcli runs prune --older 8w --yes
 
-    A run that is under way stays, and so does one that can be resumed, unless --unfinished is
-    given. What is deleted can be neither replayed nor undone any more.
+    A run that is under way stays. Unless --unfinished is given, so does one that can be resumed,
+    that such a one is played from (recorded:RUN), or of which something is still to be undone.
+    What is deleted can be neither replayed nor undone any more.
     """
     import time
 

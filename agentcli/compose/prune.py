@@ -11,9 +11,12 @@ from pathlib import Path
 
 from agentcli.compose.report import is_running
 from agentcli.compose.standing import Standing, standing_of
+from agentcli.core.event import Ended
 from agentcli.errors import AgentcliError, LedgerBusyError, LedgerError
-from agentcli.ledger.folder import RunFolder, all_runs, last_record, runs_folder
+from agentcli.ledger.effects import dead_letters, effects_of
+from agentcli.ledger.folder import RunFolder, all_runs, last_event, last_record, runs_folder
 from agentcli.ledger.follow import Follower
+from agentcli.ledger.read import each_record
 from agentcli.ledger.vault import sync_folder
 from agentcli.tool.store import Freed, collect, unneeded
 
@@ -22,6 +25,7 @@ GOING = ".pruned-"
 HANDLE = re.compile(rb'"([0-9a-f]{64})"')
 PIECE = 1 << 24
 OVERLAP = 66
+UNDOES = b'"origin":"undo"'
 UNFINISHED = ("parked", "open", "damaged")
 
 
@@ -38,9 +42,11 @@ class Old:
 def old_runs(state: Path, before_us: int, *, unfinished: bool) -> list[Old]:
     """Return the runs whose last record is older, the oldest first; none that is under way.
 
-    unfinished: also those that could go on or cannot be read.
+    unfinished: also those with which something is left to do: that could go on, that another one
+    that could go on is played from, that have dead letters; and those that cannot be read.
     """
     found = []
+    needed = set() if unfinished else played_from(state)
     for folder in all_runs(state):
         try:
             last = last_record(folder.ledger)
@@ -52,9 +58,32 @@ def old_runs(state: Path, before_us: int, *, unfinished: bool) -> list[Old]:
         except (AgentcliError, OSError):
             continue  # what cannot even be looked at stays
         wanted = standing.status in ("done", "failed", *(UNFINISHED if unfinished else ()))
-        if wanted and stamp < before_us:
+        if not wanted or stamp >= before_us or folder.path.resolve() in needed:
+            continue
+        if unfinished or not has_dead_letters(folder):
             found.append(Old(folder, standing, stamp, size_of(folder.path)))
     return sorted(found, key=lambda old: old.last_us)
+
+
+def played_from(state: Path) -> set[Path]:
+    """Return the folders of runs whose model's words a run that could go on still needs."""
+    found = set()
+    for folder in all_runs(state):
+        with suppress(AgentcliError, OSError):
+            kind, _, rest = folder.plan().model.partition(":")
+            if kind == "recorded" and not isinstance(last_event(folder.ledger), Ended):
+                found.add((runs_folder(state) / rest).resolve())  # an id, or a whole path
+    return found
+
+
+def has_dead_letters(folder: RunFolder) -> bool:
+    try:
+        with folder.ledger.open("rb") as file:  # quickly, as hardly any run was ever undone
+            if not any(UNDOES in line for line in file):
+                return False
+        return any(dead_letters(effects_of(each_record(folder.ledger))))
+    except (AgentcliError, OSError):
+        return False
 
 
 def size_of(path: Path) -> int:

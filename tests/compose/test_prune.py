@@ -10,9 +10,18 @@ import pytest
 
 from agentcli.compose import prune as module
 from agentcli.compose.prune import half_deleted, handles_in, old_runs, prune, would_free
-from agentcli.core.event import Ended, Event, Parked, Prepared, RunResumed, ToolEnded
+from agentcli.core.event import (
+    Dropped,
+    Ended,
+    Event,
+    Parked,
+    Prepared,
+    RunResumed,
+    Settled,
+    ToolEnded,
+)
 from agentcli.core.step import Call
-from agentcli.core.tool import Facts
+from agentcli.core.tool import Facts, Undo
 from agentcli.errors import LedgerBusyError, LedgerError
 from agentcli.ledger.folder import RunFolder, all_runs
 from agentcli.tool import store as store_module
@@ -199,3 +208,31 @@ def test_what_cannot_be_deleted_is_a_sentence(
     monkeypatch.setattr(shutil, "rmtree", fail)
     with pytest.raises(LedgerError, match=r"\.pruned-a: cannot be deleted: Operation not"):
         prune(tmp_path, two)
+
+
+def test_a_run_of_which_something_is_still_to_be_undone_stays(tmp_path: Path) -> None:
+    booked = ("main/call.1.0", 1)
+    undoing = ("undo.1/call.3", 1)
+    events = (
+        Prepared(booked, Call("book"), Facts()),
+        ToolEnded(booked, "done", undo=Undo("cancel", {})),
+        Prepared(undoing, Call("cancel", origin="undo"), Facts()),
+        Settled(undoing[0], "failed", 4),
+    )
+    keep_run(tmp_path, *events, Ended("failed"), run="dead")
+    keep_run(tmp_path, *events, Dropped(3, "ada", "by hand"), Ended("failed"), run="given-up")
+    assert [old.folder.id for old in old_runs(tmp_path, LATE, unfinished=False)] == ["given-up"]
+    assert len(old_runs(tmp_path, LATE, unfinished=True)) == 2
+
+
+@pytest.mark.parametrize("by_path", [False, True])
+def test_a_run_stays_that_one_which_could_go_on_is_played_from(
+    tmp_path: Path, by_path: bool
+) -> None:
+    source = run_of(tmp_path, "source")
+    model = f"recorded:{source.path if by_path else source.id}"
+    keep_run(tmp_path, Parked("budget"), run="waits", model=model)
+    assert old_runs(tmp_path, LATE, unfinished=False) == []
+    keep_run(tmp_path, Ended("done"), run="over", model=f"recorded:{run_of(tmp_path, 'b').path}")
+    assert {old.folder.id for old in old_runs(tmp_path, LATE, unfinished=False)} == {"b", "over"}
+    assert len(old_runs(tmp_path, LATE, unfinished=True)) == 4

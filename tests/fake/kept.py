@@ -14,12 +14,14 @@ RUN = "20261123-113000-123abc"
 AT = 1_700_000_000_000_000
 
 
-def keep_run(state: Path, *events: Event, run: str = RUN, title: str = "A title") -> RunFolder:
+def keep_run(
+    state: Path, *events: Event, run: str = RUN, title: str = "A title", model: str = "m"
+) -> RunFolder:
     """Keep a run with these events after its start, a second between them."""
     folder = RunFolder(state / "runs" / run)
     folder.path.mkdir(parents=True, mode=0o700)
     agent = Agent("react", "Go.")
-    plan = Plan("default", "m", "", agent, Policy(), SandboxSpec(), title=title)
+    plan = Plan("default", model, "", agent, Policy(), SandboxSpec(), title=title)
     folder.keep_plan(plan, ())
     started = RunStarted(run, agent, plan=plan.digest(), title=title, requester="ada")
     chain = Chain()
