@@ -9,6 +9,7 @@ from agentcli.errors import UsageError
 
 if TYPE_CHECKING:
     from agentcli.compose.fork import Made
+    from agentcli.ledger.folder import RunFolder
 
 
 def fork_run(
@@ -36,21 +37,13 @@ def fork_run(
     of the workspace as that was then, as far as it was kept. What was imported can be forked only
     if its tools are those of this machine, and with --here: in the folder that you are in.
     """
-    from pathlib import Path
-
     from agentcli import asset
     from agentcli.cli.document import print_json
-    from agentcli.compose import fork
-    from agentcli.compose.oneshot import new_folder
-    from agentcli.config.settings import load_config
     from agentcli.ledger.folder import find_run
 
-    source = find_run(asset.state_home(), run)
     if prompt and not prompt.strip():
         raise UsageError("--prompt: there is nothing to say in it")
-    config = load_config(Path.cwd())
-    with new_folder() as folder:
-        made = fork.fork_run(source, folder, config, Path.cwd(), at=at or 0, model=model, here=here)
+    made = forked(find_run(asset.state_home(), run), at=at or 0, model=model, here=here)
     if prompt:
         return say(made, prompt, as_json=as_json)
     if as_json:
@@ -58,6 +51,19 @@ def fork_run(
     else:
         print_made(made)
     return 0
+
+
+def forked(source: "RunFolder", *, at: int = 0, model: str = "", here: bool = False) -> "Made":
+    """Make a fork of a run, as `agentcli.compose.fork.fork_run` does."""
+    from pathlib import Path
+
+    from agentcli.compose.fork import fork_run
+    from agentcli.compose.oneshot import new_folder
+    from agentcli.config.settings import load_config
+
+    config = load_config(Path.cwd())
+    with new_folder() as folder:
+        return fork_run(source, folder, config, Path.cwd(), at=at, model=model, here=here)
 
 
 def document(made: "Made") -> dict[str, object]:

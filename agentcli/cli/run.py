@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentcli.cli import options
-from agentcli.errors import AgentcliError, InputError, LedgerError, UsageError
+from agentcli.errors import AgentcliError, InputError, LedgerBusyError, LedgerError, UsageError
 
 if TYPE_CHECKING:
     from agentcli.compose.oneshot import OneShot
@@ -71,16 +71,34 @@ def resume(
 ) -> int:
     """Go on with a run that stopped.
 
-    It keeps its own profile, task, tools and limits.
+    It keeps its own profile, task, tools and limits. One that another process is at can be
+    watched instead, or gone on with in a fork.
 
     agentcli resume last
     agentcli resume 20261123-1130 --usd 5
     """
 
     def work() -> int:
+        from agentcli import asset
+        from agentcli.cli.busy import way_with
         from agentcli.cli.chat import first_words, talk
+        from agentcli.ledger.folder import find_run
 
-        shot = taken_up(run, model, usd, steps, time)
+        folder, name = find_run(asset.state_home(), run), run
+        match "resume" if as_json or stream_json else way_with(folder):
+            case "w":
+                from agentcli.cli.replay import watch_run
+
+                return watch_run(folder, None, None, instant=False, step=False, follow=True)
+            case "f":
+                from agentcli.cli.fork import forked, print_made
+
+                made = forked(folder, model=model)
+                print_made(made)
+                name = made.folder.id
+            case "":
+                return LedgerBusyError.exit_code
+        shot = taken_up(name, model, usd, steps, time)
         if shot.plan.agent.pattern == "chat":
             if as_json or stream_json:
                 raise UsageError("a chat does not go on in JSON")

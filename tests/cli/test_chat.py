@@ -217,6 +217,34 @@ def test_what_to_do_about_a_failure_is_said_once_it_is_the_last(program: Program
         assert person.leaves() == 0
 
 
+def test_a_chat_that_is_open_elsewhere_is_watched_or_forked(program: Program) -> None:
+    model = program.script({"text": "Hello."}, {"text": "In the fork."})
+    with talking(program, "chat", "--model", model, "--sandbox", SANDBOX) as first:
+        first.sees("/help says more")
+        first.types("Hi\r")
+        first.sees(r"Hello\.")
+        with talking(program, "resume", "last") as second:
+            second.sees("another process is writing it")
+            second.types("x\r\r")
+            second.child.expect(pexpect.EOF)
+            second.child.close()
+            assert second.child.exitstatus == 73
+        with talking(program, "resume", "last") as second:
+            second.sees("w to watch it")
+            second.types("w\r")
+            second.sees(r"Hello\.")
+            second.types("q")
+            second.child.expect(pexpect.EOF)
+        with talking(program, "resume", "last") as second:
+            second.sees("f to go on in a fork")
+            second.types("f\r")
+            second.sees("a fork of .*(.|\n)*/help says more")
+            second.types("And?\r")
+            second.sees(r"In the fork\.")
+            assert second.leaves() == 0
+        assert first.leaves() == 0
+
+
 def test_a_terminated_chat_is_kept_whole(program: Program) -> None:
     model = program.script({"text": "Hello."}, {"text": "Back."})
     with talking(program, "chat", "--model", model, "--sandbox", SANDBOX) as person:
