@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentcli.core.visible import escaped
-from agentcli.shell.cells import cells, folded, styled_cells
+from agentcli.shell.cells import cells, folded, folded_at_blanks, styled_cells
 from agentcli.shell.console import style
 
 COLOR_OF_TIER = {
@@ -56,9 +56,9 @@ def card_lines(card: Card, width: int, color: bool) -> list[str]:
             name = {"+": "green", "-": "red"}.get(line[:1], "dim")
             lines += [style(row, name, color=color) for row in rows(line, width, "  │ ")]
     if card.reason:
-        lines += rows(escaped(f"why: {card.reason}"), width, "  ")
+        lines += fact_rows(escaped(f"why: {card.reason}"), width)
     for name, value in card.facts:
-        shown = rows(escaped(f"{name}: {value}"), width, "  ")
+        shown = fact_rows(escaped(f"{name}: {value}"), width)
         lines += [style(row, "dim", color=color) for row in shown]
     return lines
 
@@ -95,6 +95,12 @@ def as_json(value: Any, indent: int | None = None) -> str:
     if (plain := text.replace("\\", "")) != escaped(plain):
         text = json.dumps(value, indent=indent).replace("\x7f", r"\u007f")
     return text
+
+
+def fact_rows(text: str, width: int) -> list[str]:
+    """Return a fact as rows that fit, broken between words. What goes on stands further in."""
+    first, *more = folded_at_blanks(text, width - 5)
+    return ["  " + first, *("    " + row for row in more)]
 
 
 def rows(text: str, width: int, indent: str) -> list[str]:

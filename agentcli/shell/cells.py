@@ -97,6 +97,18 @@ def folded(text: str, width: int) -> list[str]:
     return [*rows, text[begin:]]
 
 
+def folded_at_blanks(text: str, width: int) -> list[str]:
+    """Return what `folded` does, but end a row after a blank if it is more than half full there."""
+    width = max(2, width)
+    rows = []
+    while cells(text) > width:
+        row = cut(text, width)
+        blank = row.rfind(" ") + 1
+        rows.append(row[:blank] if cells(row[:blank]) * 2 > width else row)
+        text = text[len(rows[-1]) :]
+    return [*rows, text]
+
+
 def words(text: str) -> list[tuple[str, int]]:
     """Return the pieces between which a line may end, with their columns.
 

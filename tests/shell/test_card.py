@@ -108,3 +108,15 @@ def test_a_change_that_is_more_than_the_content_is_shown(content: str, preview: 
     card = Card("May this run?", "reversible", "write_file", {"content": content}, preview=preview)
     shown = "\n".join(card_lines(card, 60, color=False))
     assert "  │ @@ -0,0 +1,2 @@" in shown
+
+
+def test_a_fact_is_broken_between_words_and_what_goes_on_is_no_fact_of_its_own() -> None:
+    undo = 'by cancel {"what": "' + "x" * 18 + "where: in the sandbox, without a network"
+    lines = card_lines(Card("May this run?", "new", "own", {}, [("undo", undo)]), 44, color=False)
+    assert lines[3:] == [
+        '  undo: by cancel {"what": ',
+        '    "' + "x" * 18 + "where: in the ",
+        "    sandbox, without a network",
+    ]
+    word = card_lines(Card("May this run?", "new", "own", {}, reason="é" * 90), 44, color=False)
+    assert word[3:] == ["  why: " + "é" * 34, "    " + "é" * 39, "    " + "é" * 17]
