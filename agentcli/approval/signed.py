@@ -54,21 +54,22 @@ class Signers:
             if not run("verify", "-n", NAMESPACE, *at, text=text):
                 message = f"The signature of {who[0]} is not for this very call."
                 raise NotPermittedError(message, hint="Sign what is asked now: --export shows it.")
-        self.refuse_own(who[0])
+        self.refuse_own(who)
         return who[0]
 
-    def refuse_own(self, who: str) -> None:
+    def refuse_own(self, names: list[str]) -> None:
         """Refuse a yes of the one who began the run, if it has to be another's.
 
-        Whoever has the same name on another host, or may have by a pattern, counts as the same.
+        names: all that the key is listed under in its line. Whoever has the same name on another
+        host, or may have by a pattern, counts as the same.
         """
         if not self.separate:
             return
-        user = self.requester.partition("@")[0].lower()
-        for name in who.lower().split(","):
-            own = name.partition("@")[0]
-            if not user or fnmatchcase(user, own) or fnmatchcase(self.requester.lower(), name):
-                message = f"{who} began this run: the yes must be another person's."
+        user, requester = self.requester.partition("@")[0].lower(), self.requester.lower()
+        for name in names:
+            own = name.partition("@")[0].lower()
+            if not user or fnmatchcase(user, own) or fnmatchcase(requester, name.lower()):
+                message = f"{name} began this run: the yes must be another person's."
                 raise NotPermittedError(message, hint=HINT)
 
 

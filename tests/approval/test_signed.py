@@ -92,6 +92,14 @@ def test_a_name_that_may_be_anybodys_may_be_the_requesters(keys: Keys) -> None:
         Signers(anybody, separate=True, requester="carol@laptop").check(TEXT, signed)
 
 
+def test_a_key_of_two_people_may_be_the_requesters(keys: Keys) -> None:
+    shared = keys.allowed.replace("alice@example.com", "alice@example.com,carol@example.com")
+    signed = keys.sign("alice", TEXT)
+    assert Signers(shared, separate=True, requester="bob@laptop").check(TEXT, signed)
+    with pytest.raises(NotPermittedError, match=r"carol@.* began this run"):
+        Signers(shared, separate=True, requester="carol@laptop").check(TEXT, signed)
+
+
 def test_a_key_counts_only_for_its_time(keys: Keys) -> None:
     name, kind, key = keys.allowed.splitlines()[0].split()
     signers = Signers(f'{name} valid-before="20300101" {kind} {key}\n')
