@@ -17,7 +17,7 @@ class RecordedAnswers:
 
     past: Past
     put: Callable[[Input], None]
-    holds: Callable[[AskPerson], str] = lambda question: ""
+    holds: Callable[[StepId, AskPerson], str]
     given: set[tuple[StepId, Question]] = field(default_factory=set)
 
     def ask(self, start: Started, question: AskPerson) -> None:
@@ -31,7 +31,7 @@ class RecordedAnswers:
         if isinstance(known, Edited):
             return Edited(step, asked.bound, known.args)
         if isinstance(known, Answered) and not (again and asked.question == "did_it_happen"):
-            why = self.holds(asked) if known.yes else ""
+            why = self.holds(step, asked) if known.yes else ""
             yes, reason = known.yes and not why, why or known.reason
             return Answered(step, asked.question, asked.bound, yes, reason, known.scope, known.by)
         # Whether a call happened is nothing to be guessed, and "no" would begin it anew.

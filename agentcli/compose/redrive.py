@@ -18,7 +18,7 @@ from agentcli.compose.session import Front, Session
 from agentcli.core.event import BudgetRaised, Checked, Prepared, Recorded, Started
 from agentcli.core.plan import Plan
 from agentcli.core.sandbox import SandboxSpec
-from agentcli.core.step import AskPerson, Check
+from agentcli.core.step import AskPerson, Check, StepId
 from agentcli.core.tool import ToolRule
 from agentcli.document import did_you_mean
 from agentcli.errors import InputError, UsageError
@@ -35,6 +35,8 @@ from agentcli.tool.layout import lay_out
 from agentcli.tool.recorded import RecordedTools
 
 STOP_WAIT_S = 2
+ONCE_SIGNED = "The signature of the recording is for the call of that run alone."
+BEYOND_COPY = "The yes of the recording does not hold for what reaches beyond a copy."
 
 
 @dataclass
@@ -51,8 +53,9 @@ class Redriven(Session):
     def make_approver(self) -> Approver:
         return RecordedAnswers(self.past, self.inbox.put, self.holds)
 
-    def holds(self, asked: AskPerson) -> str:
-        return ""
+    def holds(self, step: StepId, asked: AskPerson) -> str:
+        """Return why a yes of the recording is none here, "" where it is one."""
+        return ONCE_SIGNED if self.guard.text_of(step, asked) else ""
 
     def publish(self, rec: Recorded) -> None:
         super().publish(rec)
@@ -112,14 +115,15 @@ def opener(kind: type[Redriven], records: list[Recorded]) -> Opener:
 class WithLiveTools(Redriven):
     """Tools run again, in a copy of the workspace."""
 
-    def holds(self, asked: AskPerson) -> str:
-        """Return why a yes of the recording is none for what leaves traces beyond the copy."""
+    def holds(self, step: StepId, asked: AskPerson) -> str:
+        if why := super().holds(step, asked):
+            return why
         prepared = self.journal.read(asked.prepared)
         assert isinstance(prepared, Prepared), asked.prepared
         rule = self.plan.policy.tools.get(asked.call.tool, ToolRule())
         if prepared.facts.sandboxed and prepared.facts.offline and not rule.egress:
             return ""
-        return "The yes of the recording does not hold for what reaches beyond a copy."
+        return BEYOND_COPY
 
 
 def with_model(

@@ -379,3 +379,24 @@ def test_without_signers_or_ssh_keygen_a_privileged_call_never_runs(
     (program.home / "settings.yaml").unlink()
     played = program.play(call("own", to="b"), {"text": "ok"}, words=("--profile", "./p.yaml"))
     assert (played.code, ran(program)) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--model", "recorded"), "is for the call of that run alone"),
+        (("--tools", "live"), "denied"),
+    ],
+)
+def test_a_replay_has_no_signature_for_a_privileged_call_and_goes_on_without(
+    program: Program, keys: Keys, words: tuple[str, ...], says: str
+) -> None:
+    settle(program, keys, key=str(keys.folder / "alice"))
+    parked(program, tier="privileged")
+    bound = asked(program)[0]["bound"]
+    assert program.run("approve", "last", "--bound", bound).returncode == 0
+    (program.folder / "ran").unlink()
+    ended = program.run("replay", "last", *words)
+    assert ended.returncode == 1, ended.stderr
+    assert says in ended.stdout
+    assert ran(program) == ""
