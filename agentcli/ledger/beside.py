@@ -1,6 +1,7 @@
 """What stands beside a ledger and belongs to it: private values and whole outputs."""
 
 import hashlib
+import os
 from pathlib import Path
 from typing import get_args
 
@@ -59,7 +60,12 @@ class Beside:
         for name in checked:
             if is_other_value(folder.private, name):
                 faults.append(Fault("edited", f"private/{name} is not what was written"))
-        faults += self.compare_outputs(folder, here)
+        gone = self.compare_outputs(folder, faults)
+        if gone and here:
+            text = f"gone, not redacted: {len(gone)} whole outputs: {some(gone)}"
+            faults.append(Fault("gone", text))
+        elif gone:
+            notes.append(f"whole outputs that are not here: {len(gone)}")
         if left := self.redacted & (kept | present(folder, self.redacted)):
             notes.append(
                 f"redacted, but still there: {some(left)}. Say it again: "
@@ -67,18 +73,25 @@ class Beside:
             )
         return faults[:MOST_TOLD], notes
 
-    def compare_outputs(self, folder: RunFolder, here: bool) -> list[Fault]:
-        faults, gone = list[Fault](), list[str]()
+    def compare_outputs(self, folder: RunFolder, faults: list[Fault]) -> set[str]:
+        """Return the handles of whole outputs that are gone; what was changed is a fault."""
+        gone = set[str]()
         for handle in sorted(self.outputs - self.redacted):
-            path = folder.outputs / handle
-            if path.parent != folder.outputs or not path.is_file():
-                gone.append(handle)
+            path = output_of(folder, handle)
+            if path is None:
+                gone.add(handle)
             elif handle_of(path) != handle:
                 faults.append(Fault("edited", f"outputs/{handle} is not what was written"))
-        if gone and here:
-            text = f"gone, not redacted: {len(gone)} whole outputs: {some(gone)}"
-            faults.append(Fault("gone", text))
-        return faults
+        return gone
+
+
+def output_of(folder: RunFolder, handle: str) -> Path | None:
+    """Return where a whole output is, None if it is not there.
+
+    A handle comes from a ledger, whose writer may have named any file of this machine so.
+    """
+    path = folder.outputs / handle
+    return path if path.parent == folder.outputs and os.path.isfile(path) else None
 
 
 def handle_of(path: Path) -> str:
@@ -106,9 +119,9 @@ def is_other_value(private: Path, name: str) -> bool:
 
 
 def present(folder: RunFolder, handles: set[str]) -> set[str]:
-    return {handle for handle in handles if "." in handle and (folder.outputs / handle).is_file()}
+    return {handle for handle in handles if output_of(folder, handle) is not None}
 
 
-def some(names: "set[str] | list[str]") -> str:
+def some(names: set[str]) -> str:
     more = ", ..." if len(names) > 3 else ""
     return ", ".join(sorted(names)[:3]) + more

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentcli.core.event import Redacted, ToolEnded
-from agentcli.core.redact import name_in
+from agentcli.core.redact import mark_of, name_in
 from agentcli.errors import InputError, LedgerError
-from agentcli.ledger.beside import Beside, present
+from agentcli.ledger.beside import Beside, output_of
 from agentcli.ledger.file import FileJournal
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.read import records_of
@@ -66,7 +66,6 @@ class Found:
 
 def find_private(folder: RunFolder) -> Found:
     """Return all that a run keeps and could be destroyed. Raises LedgerError."""
-    kept = set(kept_in(folder.private))
     places, kinds = Counter[str](), dict[str, str]()
     for path in (folder.ledger, folder.path / "plan.json"):
         try:
@@ -78,17 +77,15 @@ def find_private(folder: RunFolder) -> Found:
                         kinds.setdefault(name.decode(), kind.decode())
         except OSError as error:
             raise LedgerError(f"{path}: {error.strerror}") from error
-    secrets = [
-        Secret(f"[REDACTED:{kinds.get(name, 'unused')}:{name}]", kinds.get(name, "unused"), count)
-        for name in sorted(kept)
-        for count in (places[name],)
-    ]
+    secrets = []
+    for name in kept_in(folder.private):
+        kind = kinds.get(name, "unused")
+        secrets.append(Secret(mark_of(kind, name), kind, places[name]))
     outputs = dict[str, Output]()
     for rec in records_of(folder.ledger, ToolEnded):
         match rec.event:
-            case ToolEnded(full=full) if full and present(folder, {full}):
-                size = (folder.outputs / full).stat().st_size
-                outputs.setdefault(full, Output(full, size, rec.seq))
+            case ToolEnded(full=full) if (whole := output_of(folder, full)) is not None:
+                outputs.setdefault(full, Output(full, whole.stat().st_size, rec.seq))
     return Found(secrets, list(outputs.values()))
 
 
