@@ -1,9 +1,13 @@
 """What undoes a call, and which saga has to know of it."""
 
+import re
+
 from agentcli.core.event import Answered, Forked, Probed, RunResumed, ToolEnded
 from agentcli.core.state import Branch, Leaf, RunState
 from agentcli.core.step import RunTool, StepId
 from agentcli.core.tool import RESTORE, Facts, Undo
+
+UNDOES = re.compile(r"\.([1-9][0-9]{0,17})\Z")
 
 
 def undo_of(step: Leaf) -> Undo | None:
@@ -37,6 +41,12 @@ def saga_above(state: RunState, id: StepId) -> StepId:
             return id
         id = id.rpartition("/")[0]
     return ""
+
+
+def undone_by(step: StepId) -> int:
+    """Return the record of the end that a step undoes, 0 for none: its name says so, last."""
+    match = UNDOES.search(step)
+    return int(match[1]) if match else 0
 
 
 def is_undo_error(step: Leaf, ended: ToolEnded) -> bool:

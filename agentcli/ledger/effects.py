@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from agentcli.core.compensation import undone_by
 from agentcli.core.event import (
     Answered,
     Dropped,
@@ -107,7 +108,8 @@ class Effects:
             self.add_lost(settled.at, step, call, facts)
         self.running.discard(step)
         undoes = self.found.get(undone_by(step)) if call.origin == "undo" else None
-        if undoes is not None:
+        # What is forged could undo itself, or what comes after it.
+        if undoes is not None and undoes.at < settled.at:
             own = self.found.get(settled.at)
             undoes.attempts.append(Attempt(step, settled.status, told_by(last), own))
 
@@ -132,12 +134,6 @@ class Effects:
                 if effect.undo.tool == RESTORE:
                     effect.undo = Undo(RESTORE, {**effect.undo.args, "after": snapshot})
             self.lost.clear()
-
-
-def undone_by(step: StepId) -> int:
-    """Return which record a step undoes: it is the last part of its name."""
-    number = step.rpartition(".")[2]
-    return int(number) if number.isdecimal() else 0
 
 
 def told_by(event: Event | None) -> str:

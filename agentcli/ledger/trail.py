@@ -1,11 +1,11 @@
 """The stories of all calls of a run, from its records alone: any ledger has a trail."""
 
 import hashlib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from agentcli.core.compensation import undone_by
 from agentcli.core.event import (
     Answered,
     Cancelled,
@@ -49,9 +49,6 @@ from agentcli.ledger.entry import (
     Waiting,
 )
 from agentcli.ledger.story import Story
-
-# The last part of the id of a step that undoes names the record of the end that it undoes.
-UNDOES = re.compile(r"\.([1-9][0-9]{0,17})\Z")
 
 
 @dataclass
@@ -119,8 +116,7 @@ class Trail:
         if call.origin == "task":
             return Proposal(*common, "task", args, digest)
         if call.origin == "undo":
-            match = UNDOES.search(story.step)
-            at = int(match[1]) if match else 0
+            at = undone_by(story.step)
             if at in self.ends:
                 self.undoing.append((self.ends[at], story))
             return Proposal(
