@@ -20,6 +20,7 @@ def show_rulings(folder: "RunFolder", profile: str, *, as_json: bool) -> int:
     from agentcli.cli.document import print_json
     from agentcli.compose.whatif import judge_again, policy_now
     from agentcli.config.settings import load_config
+    from agentcli.ledger.forged import told_as_damage
     from agentcli.ledger.read import each_record
     from agentcli.ledger.recording import restorer
 
@@ -29,7 +30,8 @@ def show_rulings(folder: "RunFolder", profile: str, *, as_json: bool) -> int:
     options.say_untrusted(config)
     who = config.profile(profile)
     records = each_record(folder.ledger)
-    rulings = judge_again(policy_now(config, who), records, restorer(folder))
+    with told_as_damage(folder.ledger):
+        rulings = judge_again(policy_now(config, who), records, restorer(folder))
     differ = [ruling for ruling in rulings if not ruling.same]
     if as_json:
         calls = [ruling.document() for ruling in rulings]

@@ -19,8 +19,9 @@ from agentcli.core.plan import Plan
 from agentcli.core.question import Question
 from agentcli.core.state import Leaf, RunState
 from agentcli.core.step import AskPerson
-from agentcli.errors import InputError, LedgerDamagedError, UsageError
+from agentcli.errors import InputError, UsageError
 from agentcli.ledger.folder import RunFolder
+from agentcli.ledger.forged import told_as_damage
 from agentcli.ledger.read import read_ledger
 from agentcli.ledger.vault import Vault
 
@@ -105,12 +106,9 @@ def asking_of(folder: RunFolder) -> Asking:
     records = read_ledger(folder.ledger)
     guard = Guard(plan.policy)
     last = records[-1].event if records else None
-    try:
+    with told_as_damage(folder.ledger):
         state = fold_all(records)
         asked = tuple(questions_in(records, state, plan, folder, guard))
-    except (AssertionError, LookupError) as error:
-        message = f"{folder.ledger}: its records do not follow from each other: {error}"
-        raise LedgerDamagedError(message) from error
     live = is_running(folder, last)
     return Asking(folder, plan, live, state.phase == "ended", guard, asked)
 

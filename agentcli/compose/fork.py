@@ -22,11 +22,12 @@ from agentcli.core.record import encode
 from agentcli.core.sandbox import SandboxSpec
 from agentcli.core.state import RunState
 from agentcli.core.step import ActId, AskModel, RunTool
-from agentcli.errors import InputError, LedgerDamagedError, LedgerError, UsageError
+from agentcli.errors import InputError, LedgerError, UsageError
 from agentcli.ledger.bundle import copy_outputs
 from agentcli.ledger.file import FileJournal
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.follow import Follower
+from agentcli.ledger.forged import told_as_damage
 from agentcli.ledger.seal import Seal
 from agentcli.ledger.vault import Vault, write_private
 from agentcli.loop.perform import now_us
@@ -77,7 +78,9 @@ def fork_run(
     if model or imported:
         refuse_other_price(plan, chosen)
     wanted = at or len(records)
-    place, moved = place_of(rules_of(source.given()), records, wanted)
+    rules = rules_of(source.given())
+    with told_as_damage(source.ledger):
+        place, moved = place_of(rules, records, wanted)
     spec, where = workspace_at(records, place, spec, folder, here=here or imported)
     refuse_changed_places(spec)
     copy_parts(source, folder)
@@ -118,16 +121,12 @@ def place_of(rules: Rules, records: Sequence[Recorded], wanted: int) -> tuple[in
 
     No tool may be running there: nobody would know whether the call happened. Where all is over,
     it goes on from where the model was asked for the last time.
-    Raises InputError where there is no such place, LedgerDamagedError.
+    Raises InputError where there is no such place.
     """
     state, states = RunState(), list[RunState]()
-    try:
-        for rec in records[:wanted]:
-            state = fold(state, rec)
-            states.append(state)
-    except (AssertionError, LookupError) as error:
-        message = f"the records of the run do not follow from each other: {error}"
-        raise LedgerDamagedError(message) from error
+    for rec in records[:wanted]:
+        state = fold(state, rec)
+        states.append(state)
     place = wanted
     while place and runs_tool(states[place - 1]):
         place -= 1

@@ -44,13 +44,10 @@ from agentcli.core.state import RunState
 from agentcli.core.step import AskPerson, Pattern, StepId
 from agentcli.core.view import View
 from agentcli.core.visible import visible
-from agentcli.errors import (
-    AgentcliError,
-    LedgerDamagedError,
-    NotPermittedError,
-)
+from agentcli.errors import AgentcliError, NotPermittedError
 from agentcli.ledger.file import FileJournal
 from agentcli.ledger.folder import Given, RunFolder
+from agentcli.ledger.forged import told_as_damage
 from agentcli.ledger.seal import Seal
 from agentcli.ledger.vault import Outputs, Vault
 from agentcli.loop.ask import Asker
@@ -140,13 +137,9 @@ class Session:
         seal = Seal(asset.state_home(), self.folder.path)
         self.tools = stored_tools(self.plan)
         self.taken = Taken(self.tools)
-        try:
-            self.journal = FileJournal(
-                self.folder.ledger, vault, now_us, seal=seal, taker=self.taken
-            )
-        except (AssertionError, LookupError) as error:
-            message = f"{self.folder.ledger}: its records do not follow from each other: {error}"
-            raise LedgerDamagedError(message) from error
+        ledger = self.folder.ledger
+        with told_as_damage(ledger):
+            self.journal = FileJournal(ledger, vault, now_us, seal=seal, taker=self.taken)
         try:
             self.rules = self.make_rules()
         except AgentcliError:

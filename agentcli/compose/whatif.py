@@ -15,7 +15,6 @@ from agentcli.core.policy import AuthzDecision, Policy, judge
 from agentcli.core.redact import map_strings
 from agentcli.core.state import Leaf, RunState
 from agentcli.core.step import Call, RunTool, StepId
-from agentcli.errors import LedgerDamagedError
 from agentcli.tool.manifest import load_tools
 
 
@@ -72,19 +71,15 @@ def judge_again(
 
     A call that was judged more than once counts as it was judged last. restore: gives back what
     redaction took out of a call's arguments, which the policy may need.
-    Raises LedgerDamagedError for records that do not follow from each other.
     """
     state, found = RunState(), dict[tuple[StepId, str], Ruling]()
-    try:
-        for rec in records:
-            if isinstance(rec.event, Judged):
-                ruling = again(policy, state, rec.seq, rec.event, restore)
-                key = (ruling.step, repr(ruling.call))
-                found.pop(key, None)
-                found[key] = ruling
-            state = fold(state, rec)
-    except (AssertionError, LookupError) as error:
-        raise LedgerDamagedError(f"its records do not follow from each other: {error}") from error
+    for rec in records:
+        if isinstance(rec.event, Judged):
+            ruling = again(policy, state, rec.seq, rec.event, restore)
+            key = (ruling.step, repr(ruling.call))
+            found.pop(key, None)
+            found[key] = ruling
+        state = fold(state, rec)
     return list(found.values())
 
 

@@ -9,7 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from agentcli.core.event import Grown, Settled
+from agentcli.ledger.line import Chain, decode_line
 from tests.cli.conftest import Program
 
 COMMANDS = (("replay",), ("audit", "verify"), ("resume",), ("runs", "show"))
@@ -105,3 +108,41 @@ def test_one_that_cannot_be_read_is_told_as_such(program: Program, words: tuple[
     ended = program.run(*words, str(ledger.parent))
     assert "Permission denied" in ended.stderr
     assert ended.returncode in (66, 73)
+
+
+def no_step(grown: Grown) -> Grown:
+    return replace(grown, step=f"{grown.step}/none")
+
+
+def no_notes(grown: Grown) -> Grown:
+    return replace(grown, memo={name: {"x": 1} for name in grown.memo})
+
+
+@pytest.mark.parametrize(
+    ("words", "forge"),
+    [
+        (("resume",), no_step),
+        (("approve", "--show"), no_step),
+        (("replay", "--what-if", "default"), no_step),
+        (("runs", "fork"), no_step),
+        (("runs", "fork"), no_notes),  # it alone decides by what it was given
+    ],
+)
+def test_records_that_do_not_follow_from_each_other_are_damage(
+    program: Program, words: tuple[str, ...], forge: Callable[[Grown], Grown]
+) -> None:
+    played = program.play({"text": "ok"})
+    chain, lines = Chain(), list[bytes]()
+    ledger = Path(played.document["ledger"])
+    for line in ledger.read_bytes().splitlines(keepends=True):
+        rec = decode_line(line)
+        if isinstance(rec.event, Settled):
+            break
+        event = forge(rec.event) if isinstance(rec.event, Grown) else rec.event
+        chain.epoch = rec.epoch
+        lines.append(chain.write(event, rec.at_us)[1])
+    ledger.write_bytes(b"".join(lines))
+    (program.home / "seal.key").unlink()
+    ended = program.run(*words, played.document["run"])
+    told = "its records do not follow from each other" in ended.stderr
+    assert (ended.returncode, told) == (73, True), ended.stderr
