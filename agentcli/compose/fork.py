@@ -84,7 +84,7 @@ def fork_run(
     spec, where = workspace_at(records, place, spec, folder, here=here or imported)
     refuse_changed_places(spec)
     copy_parts(source, folder)
-    fork = Fork(source.run(), place, chosen, spec)
+    fork = Fork(source.run(), place, chosen, spec, now_us())
     write_private(folder.path / "fork.json", msgspec.json.format(encode(fork), indent=1))
     write_ledger(folder, lines[:place], fork)
     return Made(folder, fork.of, place, spec.workspace, where, moved)

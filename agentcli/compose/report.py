@@ -23,6 +23,7 @@ from agentcli.core.event import (
     Ended,
     Event,
     Failed,
+    Forked,
     Parked,
     Recorded,
     Replied,
@@ -31,7 +32,7 @@ from agentcli.core.event import (
     UserSaid,
 )
 from agentcli.core.message import Usage
-from agentcli.core.plan import fork_title
+from agentcli.core.plan import Fork, fork_title
 from agentcli.core.step import ROOT, AskPerson, Call, Prepare, StepId
 from agentcli.errors import AgentcliError
 from agentcli.ledger.folder import RunFolder, last_event
@@ -82,7 +83,7 @@ def glance_at(run: RunFolder) -> Glance:
     counted in a ledger of at most 1 MB and left out of a longer one.
     """
     try:
-        first, started = run.first(), run.started()
+        first, started, fork = run.first(), run.started(), run.fork()
         last = last_event(run.ledger)
         path = run.path / "plan.json"
         head = msgspec.json.decode(path.read_bytes(), type=PlanHead)
@@ -91,8 +92,8 @@ def glance_at(run: RunFolder) -> Glance:
             run.id,
             standing_of(last, is_running=is_running(run, last)),
             head.profile,
-            run.label or title_of(run, started.title or started.agent.pattern),
-            first.at_us,
+            run.label or title_of(fork, started.title or started.agent.pattern),
+            (fork and fork.began_us) or first.at_us,
             tally,
         )
     except AgentcliError as error:
@@ -101,9 +102,8 @@ def glance_at(run: RunFolder) -> Glance:
         return Glance(run.id, Standing("damaged"), "", f"{run.path / 'plan.json'}: {error}")
 
 
-def title_of(run: RunFolder, title: str) -> str:
+def title_of(fork: Fork | None, title: str) -> str:
     """Return a title as lists show it: of a fork, with what it is a fork of."""
-    fork = run.fork()
     return title if fork is None else fork_title(fork.of, title)
 
 
@@ -198,6 +198,8 @@ def report_of(records: Sequence[Recorded], *, is_running: bool) -> Report:
                 at = seq
             case UserSaid():
                 at = 0
+            case Forked():
+                report.began_us = rec.at_us
     last = records[at - 1].event if 0 < at <= len(records) else None
     report.answer = answer_in(last) or last_answer(records)
     if report.standing.status != "running":

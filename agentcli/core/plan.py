@@ -61,13 +61,14 @@ class Plan(Record, frozen=True):
 class Fork(Record, frozen=True):
     """In what a fork differs from the plan that its ledger began with.
 
-    of, at: the run that it is a copy of, and how many of its records.
+    of, at: the run that it is a copy of, and how many of its records. began_us: when it was made.
     """
 
     of: str
     at: int
     model: str
     sandbox: SandboxSpec
+    began_us: int = 0
 
     def applied(self, plan: Plan) -> Plan:
         title = fork_title(self.of, plan.title)

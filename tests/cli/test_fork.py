@@ -37,6 +37,11 @@ def fork(program: Program, *words: str) -> dict[str, Any]:
     return made
 
 
+def listed(program: Program) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(program.run("runs", "list", "--json").stdout)
+    return rows
+
+
 def test_a_fork_goes_on_with_another_model_in_a_copy_as_it_was_then(program: Program) -> None:
     secret = {"text": f"I keep {SECRET}."}
     run = program.play({**CHANGES[0], **secret}, *CHANGES[1:]).document["run"]
@@ -116,6 +121,17 @@ def test_where_all_was_done_it_asks_for_the_last_reply_anew_and_hears_a_prompt(
     refused = program.run("runs", "fork", single)
     assert (refused.returncode, "asked no model" in refused.stderr) == (65, True)
     assert runs_of(program)[-1] == single, "no folder is left behind"
+
+
+def test_at_the_end_it_works_in_what_the_last_call_had_left(program: Program) -> None:
+    run = program.play(*CHANGES).document["run"]
+    (program.folder / "a.txt").write_text("changed by hand since\n")
+    made = fork(program, run)
+    assert Path(made["workspace"], "a.txt").read_text() == "hello\nmore\n"
+    began = {row["run"]: row["began"] for row in listed(program)}
+    assert began[made["run"]] > began[run], "it began when it was forked"
+    shown = json.loads(program.run("runs", "show", made["run"], "--json").stdout)
+    assert shown["began"] > began[run]
 
 
 def test_a_chat_is_forked_where_it_was_left_or_earlier(program: Program) -> None:
