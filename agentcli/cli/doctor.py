@@ -1,5 +1,7 @@
 """`agentcli doctor`: whether all that a run needs is there, and what mends what is not."""
 
+import sys
+
 from agentcli.cli import options
 
 
@@ -19,18 +21,28 @@ def doctor(
 
     from agentcli.cli.document import print_json
     from agentcli.compose.doctor import examine
-    from agentcli.core.visible import visible
 
     found = []
     for finding in examine(options.workspace_of(workspace)):
         found.append(finding)
         if not as_json:
             mark = {"ok": "✓", "warn": "!", "fail": "✗"}[finding.state]
-            print(visible(f"{mark} {finding.name:10} {finding.detail}"), flush=True)
+            say(f"{mark} {finding.name:10} ", finding.detail)
             if finding.fix and finding.state != "ok":
-                print(visible(f"    mend it: {finding.fix}"), flush=True)
+                say("    mend it: ", finding.fix)
     code = next((finding.exit_code for finding in found if finding.state == "fail"), 0)
     if as_json:
         document = {"exit_code": code, "findings": [asdict(finding) for finding in found]}
         print_json(document)
     return code
+
+
+def say(head: str, text: str) -> None:
+    """Print a line at once; on a terminal, broken between words and indented to its text."""
+    from agentcli.cli import page
+    from agentcli.core.visible import visible
+
+    text = visible(text)
+    if sys.stdout.isatty():
+        text = page.filled(text, page.width(), " " * len(head))[len(head) :]
+    print(head + text, flush=True)

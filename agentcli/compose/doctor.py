@@ -241,6 +241,9 @@ def ledgers(state: Path) -> Finding:
             bad.append(run.id)
     if bad:
         some = ", ".join(bad[:3])
-        return Finding("ledgers", "warn", f"{some} cannot be read", f"agentcli replay {bad[0]}")
+        return Finding(
+            "ledgers", "warn", f"{some} cannot be read", f"agentcli audit verify {bad[0]}"
+        )
     about = f"the newest {RUNS_AT_MOST} looked at" if total > RUNS_AT_MOST else "all looked at"
-    return Finding("ledgers", "ok", f"{total} runs in {state / 'runs'}, {about}")
+    runs = "1 run" if total == 1 else f"{total} runs"
+    return Finding("ledgers", "ok", f"{runs} in {state / 'runs'}, {about}")

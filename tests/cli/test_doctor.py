@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agentcli.cli.doctor import say
 from tests.cli.conftest import Program
 from tests.fake.server import FakeClaude, answer, error
 
@@ -115,3 +116,17 @@ def test_a_missing_sandbox_fails_only_if_there_is_no_other(
     _, found = findings(program)
     assert (found["docker"]["state"], found["docker"]["exit_code"]) == ("fail", 69)
     assert found["bubblewrap"]["fix"]
+
+
+def test_on_a_terminal_a_line_is_broken_between_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    say("    mend it: ", "export AGENTCLI_HOME=... to a folder")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    say("    mend it: ", "export AGENTCLI_HOME=... to a folder")
+    assert capsys.readouterr().out.splitlines() == [
+        "    mend it: export AGENTCLI_HOME=... to a folder",
+        "    mend it: export AGENTCLI_HOME=... to",
+        "             a folder",
+    ]
