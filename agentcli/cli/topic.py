@@ -228,6 +228,8 @@ agentcli replay RUN --against OTHER  Find the first step where they part.
 agentcli replay RUN --model NAME  Ask a model anew; what tools say is recorded.
 agentcli runs fork RUN --at N  Go on from any record, as another run.
 agentcli audit verify RUN  Prove that it is what was written, and all of it.
+agentcli audit trail RUN  Say of each call who proposed it, allowed it, and what came.
+agentcli undo RUN  Put back what its calls changed.
 agentcli resume RUN  Go on where it stopped.
 
 RUN is an id, a unique beginning or end of one, the path of a ledger or a bundle, or last.
