@@ -22,7 +22,7 @@ def prune(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be deleted.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
     unfinished: Annotated[
         bool, typer.Option("--unfinished", help="Also runs that are not over, or are damaged.")
     ] = False,

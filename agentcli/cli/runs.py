@@ -8,12 +8,6 @@ from agentcli.cli import bundle, case, dead, fork, options, prune
 from agentcli.errors import UsageError
 
 app = typer.Typer(help="What was run here.", no_args_is_help=True, rich_markup_mode=None)
-app.command("export")(bundle.export_run)
-app.command("import")(bundle.import_run)
-app.command("prune")(prune.prune)
-app.add_typer(dead.app, name="dead")
-app.command("fork")(fork.fork_run)
-app.command("case")(case.make_case)
 
 
 @app.command("list")
@@ -79,32 +73,6 @@ def show_run(run: options.RUN = "last", as_json: options.JSON = False) -> None:
             show.print_run(shown)
 
 
-@app.command("rename")
-def rename_run(
-    run: options.RUN,
-    title: Annotated[str, typer.Argument(help="What it is to be called; empty: as it was.")],
-) -> None:
-    """Call a run by another title, which lists, searches and exports show.
-
-    agentcli runs rename last "The run that mended median"
-    agentcli runs rename last ""
-
-    What the run was called when it began stays in its ledger.
-    """
-    from agentcli import asset
-    from agentcli.cli.table import one_line
-    from agentcli.ledger.bundle import is_bundle
-    from agentcli.ledger.folder import find_run
-
-    if is_bundle(run):
-        hint = f"Import it first: agentcli runs import {run}"
-        raise UsageError("a bundle is not renamed", hint=hint)
-    folder = find_run(asset.state_home(), run)
-    started = folder.started()
-    folder.rename(title)
-    print(one_line(f"{folder.id}: {folder.label or started.title or started.agent.pattern}"))
-
-
 @app.command("search")
 def search_runs(
     text: Annotated[str, typer.Argument(help="What to look for, in any case.")],
@@ -152,3 +120,38 @@ def search_runs(
         print_json(documents)
     elif not found:
         warn("found nowhere")
+
+
+@app.command("rename")
+def rename_run(
+    run: options.RUN,
+    title: Annotated[str, typer.Argument(help="What it is to be called; empty: as it was.")],
+) -> None:
+    """Call a run by another title, which lists, searches and exports show.
+
+    agentcli runs rename last "The run that mended median"
+    agentcli runs rename last ""
+
+    What the run was called when it began stays in its ledger.
+    """
+    from agentcli import asset
+    from agentcli.cli.table import one_line
+    from agentcli.ledger.bundle import is_bundle
+    from agentcli.ledger.folder import find_run
+
+    if is_bundle(run):
+        hint = f"Import it first: agentcli runs import {run}"
+        raise UsageError("a bundle is not renamed", hint=hint)
+    folder = find_run(asset.state_home(), run)
+    started = folder.started()
+    folder.rename(title)
+    print(one_line(f"{folder.id}: {folder.label or started.title or started.agent.pattern}"))
+
+
+# Help lists them in this order, after those above: what one looks for first comes first.
+app.command("export")(bundle.export_run)
+app.command("import")(bundle.import_run)
+app.command("fork")(fork.fork_run)
+app.command("case")(case.make_case)
+app.command("prune")(prune.prune)
+app.add_typer(dead.app, name="dead")
