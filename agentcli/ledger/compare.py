@@ -96,7 +96,8 @@ def traits_of(records: Iterable[Recorded]) -> Traits:
     Times, ids, numbers of records and costs are left out, and so is thinking. Of what was tried
     again only the last try counts; a failure or a reply that was cut, only where a step settled
     by it. One mark of a secret is like another: its hash is each run's own, and a run that is
-    given a mark in place of a secret keeps it as a secret of another kind.
+    given a mark in place of a secret keeps it as a secret of another kind. What a person undid
+    afterwards is left out: it is no act of the run, and nothing drives it anew.
     """
     traits: Traits = {}
     open_ones: dict[int, Recorded] = {}  # count only once their step has settled by them
@@ -110,6 +111,8 @@ def traits_of(records: Iterable[Recorded]) -> Traits:
         ended = open_ones.get(event.at) if isinstance(event, Settled) else None
         for one in (ended, rec) if ended else (rec,):
             for step, what, value, text in said_by(one.event, heard):
+                if step.startswith("undo."):
+                    continue
                 traits.pop((step, what), None)
                 traits[step, what] = Trait(one.seq, plain(value), without_hashes(text))
     return traits

@@ -40,6 +40,18 @@ def test_the_recorded_model_takes_the_same_steps_and_nothing_runs(program: Progr
     assert program.run("replay", run, "--against", anew).returncode == 0
 
 
+def test_what_was_undone_afterwards_is_no_difference(program: Program) -> None:
+    run = program.play(*CHANGES).document["run"]
+    assert program.run("undo", run, "--yes").returncode == 0
+    ended = program.run("replay", run, "--model", "recorded")
+    assert (ended.returncode, ended.stdout) == (0, "It is 42.\nthe same in 10 steps\n")
+    ended = program.run("replay", run, "--tools", "live")
+    assert ended.returncode == 0, ended.stdout
+    assert ended.stdout.endswith("4 calls: all the same\n")
+    made = program.run("runs", "case", run, "--to", "cases")
+    assert made.returncode == 0, made.stderr
+
+
 def test_a_replay_is_no_run_to_go_on_with(program: Program) -> None:
     run = program.play(*CHANGES[:2]).document["run"]
     program.run("replay", run, "--model", "recorded")
