@@ -76,12 +76,13 @@ def print_difference(difference: "Difference") -> None:
 
     from agentcli.cli.table import one_line
     from agentcli.core.event import Decision
+    from agentcli.core.record import tag_of
     from agentcli.ledger.compare import first_field
     from agentcli.ledger.verify import without_words
 
     found = difference.found
     sides = {"due": difference.due, "found": found}
-    kind = str(found.__struct_config__.tag)
+    kind = tag_of(type(found))
     if difference.due is None:
         print(f"record {difference.seq} differs: nothing was due, and {kind} was found")
     else:

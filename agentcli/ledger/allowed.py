@@ -5,28 +5,25 @@ from agentcli.core.event import (
     Forked,
     Judged,
     Recorded,
-    Redacted,
     RunStarted,
     Started,
     ToolEnded,
 )
 from agentcli.core.policy import Allow
+from agentcli.core.record import tag_of
 from agentcli.core.step import ActId, RunTool, StepId, bound_hash, idempotency_key
 from agentcli.ledger.walk import Fault
 
-KINDS = frozenset(
-    str(kind.__struct_config__.tag)
-    for kind in (RunStarted, Forked, Judged, Answered, Started, ToolEnded, Redacted)
-)
-
 
 class Allowed:
-    """Takes the records of a run one by one, of these kinds at least.
+    """Takes the records of a run one by one, of KINDS at least.
 
     policy: digest of the rules that the run was given; "" where they are not known, and then
     nothing can be computed anew.
     results: how many calls have ended.
     """
+
+    KINDS = frozenset(map(tag_of, (RunStarted, Forked, Judged, Answered, Started, ToolEnded)))
 
     def __init__(self, policy: str) -> None:
         self.policy, self.run, self.version = policy, "", 0

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from agentcli.core.event import Event, Input, Outcome, Redacted, RunStarted, ToolEnded
+from agentcli.core.record import tag_of
 from agentcli.core.redact import name_in
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.vault import CLEANED_FOR_GOOD, is_salted, kept_in
@@ -13,18 +14,19 @@ from agentcli.ledger.walk import Fault
 
 # Kinds whose marks stand for something that is kept. A decision repeats what it follows from.
 KEPT = frozenset(
-    str(kind.__struct_config__.tag)
+    tag_of(kind)
     for kind in (*get_args(Input), *get_args(Outcome))
     if kind not in (*CLEANED_FOR_GOOD, Redacted)
 )
-MOST_TOLD = 20
 
 
 class Beside:
-    """Takes the events of a run, and compares what they name with what is there.
+    """Takes the events of a run, of KINDS at least, and compares what they name with what is there.
 
     outputs: handles of whole outputs. redacted: names and handles of what was destroyed.
     """
+
+    KINDS = frozenset(map(tag_of, (RunStarted, ToolEnded, Redacted)))
 
     def __init__(self) -> None:
         self.outputs, self.redacted = set[str](), set[str]()
@@ -71,7 +73,7 @@ class Beside:
                 f"redacted, but still there: {some(left)}. Say it again: "
                 f"agentcli audit redact {folder.id}"
             )
-        return faults[:MOST_TOLD], notes
+        return faults, notes
 
     def compare_outputs(self, folder: RunFolder, faults: list[Fault]) -> set[str]:
         """Return the handles of whole outputs that are gone; what was changed is a fault."""

@@ -7,15 +7,16 @@ from pathlib import Path
 from agentcli.core.event import Answered
 from agentcli.core.record import encode
 from agentcli.errors import AgentcliError, LedgerError
-from agentcli.ledger.allowed import KINDS, Allowed
+from agentcli.ledger.allowed import Allowed
 from agentcli.ledger.beside import KEPT, Beside
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.follow import is_locked
-from agentcli.ledger.seal import HEAD, Head, find_key, read_head, witness_of
+from agentcli.ledger.seal import HEAD, Head, find_key, name_of, read_head, witness_of
 from agentcli.ledger.signature import SignatureError, read_signed, signer_of
 from agentcli.ledger.walk import Fault, Walk
 
 HAS_SEAL = 2  # ledgers of this version and later are sealed as they are written
+MOST_TOLD = 20  # of one sort of fault; of the others only their number
 
 
 @dataclass
@@ -85,30 +86,35 @@ def prove(state: Path, folder: RunFolder, signers: Path | None = None) -> Proof:
     proof.faults, proof.notes = [*heads.faults], [*heads.notes]
     allowed = Allowed(policy_of(folder, proof))
     sealed = frozenset((head.count, head.hash) for head in heads.trusted)
-    walk = Walk(folder.ledger, KINDS, sealed, kept=KEPT)
+    walk = Walk(folder.ledger, Allowed.KINDS | Beside.KINDS, sealed, kept=KEPT)
     beside = Beside()
-    unallowed: list[Fault] = []
+    unallowed, more_unallowed = list[Fault](), 0
     for rec in walk.records():
-        if (fault := allowed.look(rec)) is not None and len(unallowed) < 20:
-            unallowed.append(fault)
+        if (fault := allowed.look(rec)) is not None:
+            if len(unallowed) < MOST_TOLD:
+                unallowed.append(fault)
+            else:
+                more_unallowed += 1
         beside.take(rec.event)
         if isinstance(rec.event, Answered):
             proof.answers_signed += bool(rec.event.signature)
     proof.records, proof.size_bytes = walk.count, walk.size_bytes
     proof.torn_bytes, proof.results = walk.torn_bytes, allowed.results
     proof.redacted = len(beside.redacted)
-    proof.more_faults = walk.more_faults
+    proof.more_faults += walk.more_faults
     if any(fault.first == 1 for fault in walk.faults):
-        proof.faults = heads.faults  # the plan is held against the first record
+        proof.faults = [*heads.faults]  # the plan is held against the first record
     proof.faults += walk.faults
     if walk.good_lines == walk.lines:  # else what was allowed may stand in what is gone
         proof.faults += unallowed
+        proof.more_faults += more_unallowed
     hold_against(proof, heads, walk, allowed.run)
     here = witness_of(state, folder.path) is not None and not folder.imported.exists()
     if not heads.ours:
         tell_unsealed(proof, heads, folder, here, beside.version)
     faults, notes = beside.compare(folder, walk.names, here)
-    proof.faults += faults
+    proof.faults += faults[:MOST_TOLD]
+    proof.more_faults += len(faults[MOST_TOLD:])
     proof.notes += notes
     return proof
 
@@ -129,7 +135,7 @@ def heads_of(state: Path, folder: RunFolder) -> Heads:
         setattr(found, name, head)
         if key is not None and head.is_sealed_by(key):
             found.ours.append(head)
-        elif key is not None and head.key == Head("", 0, "", 0, 0).sealed(key).key:
+        elif key is not None and head.key == name_of(key):
             text = f"{path.name} was changed: its seal does not fit"
             found.faults.append(Fault("head mismatch", text))
     if len(found.ours) == 1 and found.beside is not None and found.witness in found.ours:
@@ -187,11 +193,8 @@ def hold_against(proof: Proof, heads: Heads, walk: Walk, run: str) -> None:
         if run and head.run not in (run, proof.run):
             proof.faults.append(Fault("head mismatch", f"it is of another run, {head.run}"))
     if count > newest.count and heads.ours:
-        more = (
-            "1 record stands"
-            if count == newest.count + 1
-            else (f"{count - newest.count} records stand")
-        )
+        added = count - newest.count
+        more = "1 record stands" if added == 1 else f"{added} records stand"
         if newest.open:
             proof.notes.append(
                 f"{more} after the last seal: written just before its writer died, or added since"

@@ -11,6 +11,7 @@ from typing import BinaryIO, Literal
 import msgspec
 
 from agentcli.core.event import Recorded
+from agentcli.core.record import tag_of
 from agentcli.errors import InputError, MissingFileError
 from agentcli.ledger.line import FIRST, HEAD, MOST_LINE_BYTES, START, TAIL, refuse_newer
 
@@ -189,7 +190,7 @@ class Walk:
             self.open.append((self.count + 1, found.seq - 1, self.lines, at))
             self.whole = False
         self.take(found, own)
-        return found if found.event.__struct_config__.tag in self.wanted else None
+        return found if tag_of(type(found.event)) in self.wanted else None
 
     def take(self, found: Recorded, own: bytes) -> None:
         self.count, self.epoch, self.hash = found.seq, found.epoch, own.decode("ascii", "replace")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from agentcli.core.event import Recorded, Replied, TextDelta
 from agentcli.core.message import text_of
+from agentcli.core.record import tag_of
 from agentcli.shell.console import style
 from agentcli.shell.transcript import Screen, Transcript
 
@@ -251,7 +252,7 @@ def pieces_of(replied: Replied) -> list[str]:
 
 
 def kind_of(rec: Recorded) -> str:
-    return str(type(rec.event).__struct_config__.tag).replace("_", " ")
+    return tag_of(type(rec.event)).replace("_", " ")
 
 
 def clock(seconds: float) -> str:

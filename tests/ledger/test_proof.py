@@ -325,6 +325,17 @@ def test_a_call_that_nothing_allowed_or_another_than_was_allowed_is_told() -> No
     assert "another one than was allowed" in faults_of(calls(run="another"))[0]
 
 
+def test_of_many_faults_of_a_sort_the_rest_are_counted(place: Place) -> None:
+    chain = Chain()
+    ends = [ToolEnded(("main/call.1", n), "done") for n in range(1, 26)]
+    events: list[Event] = [RunStarted(RUN, Agent("react")), *ends]
+    lines = [chain.write(event, 1)[1] for event in events]
+    head = place.head(chain, lines)
+    proof = place.prove(b"".join(lines), head, head)
+    assert words(proof) == {"not allowed"}
+    assert (len(proof.faults), proof.more_faults) == (20, 5)
+
+
 def test_a_newer_ledger_is_refused_as_such(place: Place) -> None:
     data = Chain().write(RunStarted(RUN, Agent("react"), version=99), 1)[1]
     with pytest.raises(LedgerError, match="version 99"):
