@@ -169,9 +169,9 @@ def redact(
         raise UsageError("--all does not go with marks")
     state = asset.state_home()
     folder = find_run(state, run)
-    if folder.imported.exists():
+    if folder.is_foreign:
         hint = f"Remove the folder: {folder.path}"
-        raise InputError(f"{folder.id}: was imported, so it is never written to", hint=hint)
+        raise InputError(f"{folder.foreign}, so it is never written to", hint=hint)
     found = find_private(folder)
     chosen = found.chosen(marks) if marks else found
     if as_json:

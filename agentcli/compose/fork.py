@@ -28,7 +28,8 @@ from agentcli.ledger.file import FileJournal
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.follow import Follower
 from agentcli.ledger.forged import told_as_damage
-from agentcli.ledger.seal import Seal
+from agentcli.ledger.line import decode_line, hash_in
+from agentcli.ledger.seal import Head, Seal
 from agentcli.ledger.vault import Vault, write_private
 from agentcli.loop.perform import now_us
 from agentcli.tool.layout import lay_out
@@ -68,20 +69,20 @@ def fork_run(
         lines = follower.read(0, follower.offset).splitlines(keepends=True)
     if at > len(records):
         raise UsageError(f"--at {at}: the run has {len(records)} records")
-    imported = source.imported.exists()
-    if imported:
+    foreign = source.is_foreign
+    if foreign:
         plan = trusted_plan(source, config, here=here)
         spec = sandbox_spec(config.profile(), workspace, None)
     else:
         plan, spec = source.plan(), source.plan().sandbox
     chosen = absolute(model) if model else plan.model
-    if model or imported:
+    if model or foreign:
         refuse_other_price(plan, chosen)
     wanted = at or len(records)
     rules = rules_of(source.given())
     with told_as_damage(source.ledger):
         place, moved = place_of(rules, records, wanted)
-    spec, where = workspace_at(records, place, spec, folder, here=here or imported)
+    spec, where = workspace_at(records, place, spec, folder, here=here or foreign)
     refuse_changed_places(spec)
     copy_parts(source, folder)
     fork = Fork(source.run(), place, chosen, spec, now_us())
@@ -95,23 +96,23 @@ def trusted_plan(source: RunFolder, config: Config, *, here: bool) -> Plan:
 
     Its sandbox is never taken: mounts, images and limits of it are another's words.
     """
-    name = source.id
+    name = source.path if source.outside else source.id
     if not here:
         raise InputError(
-            f"{name}: was imported, and its workspace is not here",
+            f"{source.foreign}, and its workspace is not here",
             hint=f"In the folder that you are in: agentcli runs fork {name} --here",
         )
     given = source.given()
     if given.missing:
-        raise InputError(f"{name}: {given.missing} secrets of what it was given are not here")
+        raise InputError(f"{source.id}: {given.missing} secrets of what it was given are not here")
     plan, tools = given.plan, load_tools(config.tool_folders())
     for tool, rule in plan.policy.tools.items():
         known = tools.get(tool)
         same = known is not None and known.rule == rule
         if not same or known is None or plan.tools.get(tool) != store_tool(known):
             raise InputError(
-                f"{name}: was imported, and its tool `{tool}` is not the one of this machine",
-                hint=f"Ask what it was asked anew: agentcli run ... --model recorded:{name}",
+                f"{source.foreign}, and its tool `{tool}` is not the one of this machine",
+                hint=source.anew,
             )
     return plan
 
@@ -204,8 +205,11 @@ def copy_parts(source: RunFolder, folder: RunFolder) -> None:
 
 def write_ledger(folder: RunFolder, lines: Sequence[bytes], fork: Fork) -> None:
     """Write the ledger: the very lines of the original, and that it is another run from there."""
-    write_private(folder.ledger, b"".join(lines))
+    data = b"".join(lines)
+    write_private(folder.ledger, data)
     vault, seal = Vault(folder.private), Seal(asset.state_home(), folder.path)
+    last = decode_line(lines[-1])
+    seal.hold(Head(folder.id, last.seq, hash_in(lines[-1]), last.epoch, len(data)))
     with FileJournal(folder.ledger, vault, now_us, seal=seal) as journal:
         journal.seal(
             Forked(folder.id, fork.of, fork.at, journal.epoch, attended=False, program=__version__)

@@ -44,7 +44,7 @@ from agentcli.core.state import RunState
 from agentcli.core.step import AskPerson, Pattern, StepId
 from agentcli.core.view import View
 from agentcli.core.visible import visible
-from agentcli.errors import AgentcliError, NotPermittedError
+from agentcli.errors import AgentcliError, LedgerDamagedError, NotPermittedError
 from agentcli.ledger.file import FileJournal
 from agentcli.ledger.folder import Given, RunFolder
 from agentcli.ledger.forged import told_as_damage
@@ -141,6 +141,7 @@ class Session:
         with told_as_damage(ledger):
             self.journal = FileJournal(ledger, vault, now_us, seal=seal, taker=self.taken)
         try:
+            self.refuse_other_run()
             self.rules = self.make_rules()
         except AgentcliError:
             self.journal.close()
@@ -164,6 +165,14 @@ class Session:
         await self.sandbox.close()
         await self.model.close()
         self.journal.close()
+
+    def refuse_other_run(self) -> None:
+        """Raise LedgerDamagedError for a copy: what was done under the one name could be redone."""
+        run = self.taken.state.run
+        if run and run != self.folder.id:
+            message = f"{self.folder.path}: is the run {run}, in a folder of another name"
+            hint = f"Go on with it: agentcli resume {run}. Or on a copy: agentcli runs fork {run}"
+            raise LedgerDamagedError(message, hint=hint)
 
     def make_rules(self) -> Rules:
         if self.taken.is_new:

@@ -237,8 +237,10 @@ class Undo:
 def give_up(folder: RunFolder, effect: Effect, reason: str) -> None:
     """Record that nobody will try to undo a call any more.
 
-    Raises LedgerBusyError, LedgerError.
+    Raises InputError where it is not ours to write, LedgerBusyError, LedgerError.
     """
+    if folder.is_foreign:
+        raise InputError(f"{folder.foreign}, so it is never written to")
     seal = Seal(asset.state_home(), folder.path)
     with FileJournal(folder.ledger, Vault(folder.private), now_us, seal=seal) as journal:
         journal.seal(Dropped(effect.at, local_name(), reason))

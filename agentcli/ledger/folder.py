@@ -1,10 +1,12 @@
 """Where runs are kept: a folder each, found by id, unique prefix, path or `last`."""
 
 import datetime
+import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -13,8 +15,15 @@ from agentcli.core.event import NOTES, Event, Forked, Recorded, RunStarted
 from agentcli.core.plan import Fork, Plan
 from agentcli.core.record import encode, hash_as_stored
 from agentcli.core.redact import map_strings, restore
-from agentcli.errors import InputError, LedgerDamagedError, LedgerError, MissingFileError
+from agentcli.errors import (
+    AgentcliError,
+    InputError,
+    LedgerDamagedError,
+    LedgerError,
+    MissingFileError,
+)
 from agentcli.ledger.line import decode_line, mark_of, refuse_newer
+from agentcli.ledger.seal import HAS_SEAL, is_sealed_here
 from agentcli.ledger.vault import FIELDS, Vault, find_secret, sync_folder, write_private
 
 MOST_TITLE = 200  # characters
@@ -24,9 +33,14 @@ ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder of one run, 0700."""
+    """The folder of one run, 0700.
+
+    outside: it does not stand among the runs of this machine. unsealed: nor has it its seal.
+    """
 
     path: Path
+    outside: bool = False
+    unsealed: bool = False
 
     @property
     def id(self) -> str:
@@ -98,9 +112,32 @@ class RunFolder:
         return self.path / "replayed"
 
     @property
+    def is_foreign(self) -> bool:
+        """Whether the run came from elsewhere, or may have: nothing in it is our own word."""
+        return self.outside or self.unsealed or self.imported.exists()
+
+    @property
     def goes_on(self) -> bool:
         """Whether the run may go on here, as far as its origin tells."""
-        return not (self.imported.exists() or self.replayed.exists())
+        return not (self.is_foreign or self.replayed.exists())
+
+    @property
+    def foreign(self) -> str:
+        """Return in words what a foreign run is."""
+        if self.outside:
+            return f"{self.path}: is not among the runs of this machine"
+        if self.imported.exists():
+            return f"{self.id}: was imported"
+        return f"{self.id}: is not sealed by this machine"
+
+    @property
+    def anew(self) -> str:
+        """Return in words what can be done with a foreign run instead of going on with it."""
+        which = self.path if self.outside else self.id
+        hint = f"Ask what it was asked anew: agentcli run ... --model recorded:{which}"
+        if self.unsealed and not self.imported.exists():
+            hint += f". If it is yours and only lost its seal: agentcli audit repair {self.id}"
+        return hint
 
     def fork(self) -> Fork | None:
         """Return in what this run differs from the one it is a fork of, None if it is none.
@@ -123,12 +160,9 @@ class RunFolder:
         Raises MissingFileError, LedgerDamagedError, InputError where it cannot go on here.
         """
         given = self.given()
-        if self.imported.exists():
+        if self.is_foreign:
             # Its tools, rules and sandbox are another's words, which nobody here has judged.
-            hint = f"Ask what it was asked anew: agentcli run ... --model recorded:{self.id}"
-            raise InputError(
-                f"{self.id}: was imported, so it can be watched, not resumed", hint=hint
-            )
+            raise InputError(f"{self.foreign}, so it can be watched, not resumed", hint=self.anew)
         if self.replayed.exists():
             raise InputError(
                 f"{self.id}: was made by a replay, so it can be watched, not resumed",
@@ -263,15 +297,55 @@ def find_run(state: Path, wanted: str) -> RunFolder:
     """
     if not wanted:
         raise InputError("which run? Give its id, a part of it, a path, or last")
-    if "/" in wanted or wanted.endswith(".jsonl"):
-        path = Path(wanted)
-        if path.is_dir():
-            return RunFolder(path.resolve())
-        if not path.exists():
-            raise MissingFileError(f"{wanted}: no such ledger")
-        if path.name != "ledger.jsonl":
-            raise InputError(f"{wanted}: a ledger is named ledger.jsonl and stands in its run")
-        return RunFolder(path.resolve().parent)
+    is_path = "/" in wanted or wanted.endswith(".jsonl")
+    folder = at_path(state, wanted) if is_path else named_run(state, wanted)
+    refuse_odd(folder)
+    return replace(folder, unsealed=lacks_seal(state, folder))
+
+
+def lacks_seal(state: Path, folder: RunFolder) -> bool:
+    """Say whether a ledger that must have a sealed head of this machine has none."""
+    if is_sealed_here(state, folder.path):
+        return False
+    try:
+        return folder.started().version >= HAS_SEAL
+    except AgentcliError:  # of that, others tell
+        return False
+
+
+def at_path(state: Path, wanted: str) -> RunFolder:
+    path = Path(wanted)
+    if not path.exists():
+        raise MissingFileError(f"{wanted}: no such ledger")
+    if not path.is_dir() and path.name != "ledger.jsonl":
+        raise InputError(f"{wanted}: a ledger is named ledger.jsonl and stands in its run")
+    real = path.resolve() if path.is_dir() else path.resolve().parent
+    return RunFolder(real, outside=real.parent != runs_folder(state).resolve())
+
+
+def refuse_odd(folder: RunFolder) -> None:
+    """Raise InputError where something is no plain file: a link leads elsewhere, a pipe never ends.
+
+    Nothing of ours is one but the socket of a run under way, which nobody reads.
+    """
+    for place in (folder.path, folder.private, folder.outputs):
+        try:
+            with os.scandir(place) as found:
+                odd = [entry for entry in found if not is_plain(entry)]
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise MissingFileError(f"{place}: {error.strerror}") from error
+        if odd:
+            raise InputError(f"{odd[0].path}: is a link, a pipe or a device, which no run has")
+
+
+def is_plain(entry: "os.DirEntry[str]") -> bool:
+    mode = entry.stat(follow_symlinks=False).st_mode
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISSOCK(mode)
+
+
+def named_run(state: Path, wanted: str) -> RunFolder:
     runs = list(all_runs(state))
     if wanted == "last":
         if not runs:

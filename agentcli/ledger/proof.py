@@ -11,11 +11,10 @@ from agentcli.ledger.allowed import Allowed
 from agentcli.ledger.beside import KEPT, Beside
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.follow import is_locked
-from agentcli.ledger.seal import HEAD, Head, find_key, name_of, read_head, witness_of
+from agentcli.ledger.seal import HAS_SEAL, HEAD, Head, find_key, name_of, read_head, witness_of
 from agentcli.ledger.signature import SignatureError, read_signed, signer_of
 from agentcli.ledger.walk import Fault, Walk
 
-HAS_SEAL = 2  # ledgers of this version and later are sealed as they are written
 MOST_TOLD = 20  # of one sort of fault; of the others only their number
 
 
@@ -110,6 +109,9 @@ def prove(state: Path, folder: RunFolder, signers: Path | None = None) -> Proof:
         proof.more_faults += more_unallowed
     hold_against(proof, heads, walk, allowed.run)
     here = witness_of(state, folder.path) is not None and not folder.imported.exists()
+    if here and allowed.run not in ("", folder.id):
+        text = f"it is the run {allowed.run}, in a folder of another name"
+        proof.faults.append(Fault("copy", text))
     if not heads.ours:
         tell_unsealed(proof, heads, folder, here, beside.version)
     faults, notes = beside.compare(folder, walk.names, here)

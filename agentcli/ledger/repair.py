@@ -11,7 +11,7 @@ from agentcli.errors import InputError, LedgerBusyError, LedgerDamagedError, Led
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.line import Chain
 from agentcli.ledger.proof import Heads, Proof, heads_of, hold_against, tell_unsealed
-from agentcli.ledger.seal import Head, Seal, witness_of
+from agentcli.ledger.seal import HAS_SEAL, Head, Seal, witness_of
 from agentcli.ledger.vault import sync_folder
 from agentcli.ledger.walk import Fault, Walk
 
@@ -41,9 +41,9 @@ class Cut:
 
 def find_cut(state: Path, folder: RunFolder) -> Cut:
     """Return what a repair would do. Raises as `prove` does, LedgerDamagedError where none can."""
-    if folder.imported.exists():
-        hint = "Remove its folder, and import it again."
-        raise InputError(f"{folder.id}: was imported, so it is never gone on with", hint=hint)
+    if folder.outside or folder.imported.exists():
+        hint = "Remove its folder, and import it again." if folder.imported.exists() else ""
+        raise InputError(f"{folder.foreign}, so it is never gone on with", hint=hint)
     heads = heads_of(state, folder)
     sealed = frozenset((head.count, head.hash) for head in heads.ours)
     good = read_good(folder.ledger, sealed)
@@ -53,6 +53,8 @@ def find_cut(state: Path, folder: RunFolder) -> Cut:
     if not heads.ours:
         version = folder.started().version if good.count else 0
         tell_unsealed(proof, heads, folder, witness_of(state, folder.path) is not None, version)
+        if not proof.faults and version >= HAS_SEAL:
+            proof.faults.append(Fault("unsealed", "its sealed heads are another machine's"))
     refuse_hopeless(folder, proof, heads, good.count)
     newest = heads.newest
     count, size, digest, epoch = good.count, good.size_bytes, good.hash, good.epoch
@@ -136,11 +138,9 @@ def repair(state: Path, folder: RunFolder, cut: Cut, now_us: int) -> str:
             line = chain.write(recovered, now_us)[1]
             os.write(file, line)
             os.fdatasync(file)
-            seal = Seal(state, folder.path)
             size = cut.end.size_bytes + len(line)
             end = Head(folder.id, chain.seq, chain.hash, chain.epoch, size)
-            seal.open(end)
-            seal.close(end)
+            Seal(state, folder.path).hold(end)
             return kept
         finally:
             os.close(file)

@@ -9,7 +9,7 @@ import fcntl
 import hmac
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -23,6 +23,7 @@ KEY_BYTES = 32
 # Of one size for ever, so that one write in place is the whole of it, in one sector of a disk.
 HEAD_BYTES = 512
 HEAD, SEALS, KEY = "head.json", "seals", "seal.key"
+HAS_SEAL = 2  # ledgers of this version and later are sealed as they are written
 
 
 class Head(Record, frozen=True):
@@ -120,6 +121,24 @@ def witness_of(state: Path, folder: Path) -> Path | None:
     return state / SEALS / f"{folder.name}.json" if here else None
 
 
+def own_heads(key: bytes, paths: Iterable[Path]) -> list[Head]:
+    """Return the heads that are there and sealed with this key."""
+    found = []
+    for path in paths:
+        with contextlib.suppress(LedgerError, OSError):  # it binds nobody; `audit` tells of it
+            head = read_head(path)
+            if head is not None and head.is_sealed_by(key):
+                found.append(head)
+    return found
+
+
+def is_sealed_here(state: Path, folder: Path) -> bool:
+    """Say whether the run of a folder has a head of this machine. Raises LedgerError."""
+    key, witness = find_key(state), witness_of(state, folder)
+    places = [folder / HEAD, *([] if witness is None else [witness])]
+    return key is not None and bool(own_heads(key, places))
+
+
 class Seal:
     """Keeps the sealed head of one run, for its one writer. Makes the key if there is none.
 
@@ -135,13 +154,7 @@ class Seal:
 
     def heads(self) -> list[Head]:
         """Return the heads that are there and sealed by this machine, the one beside first."""
-        found = []
-        for path in self.paths:
-            with contextlib.suppress(LedgerError, OSError):  # it binds nobody; `audit` tells of it
-                head = read_head(path)
-                if head is not None and head.is_sealed_by(self.key):
-                    found.append(head)
-        return found
+        return own_heads(self.key, self.paths)
 
     def newest(self) -> Head | None:
         """Return the head that says most, to hold the ledger against."""
@@ -152,7 +165,8 @@ class Seal:
         for path in self.paths:
             new = not path.exists()
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.files.append(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            self.files.append(os.open(path, flags, 0o600))
             self.write(head, self.files[-1:])
             os.ftruncate(self.files[-1], HEAD_BYTES)
             sync_file(self.files[-1])
@@ -168,6 +182,15 @@ class Seal:
         data = encode(seal_by(self.key, named)).ljust(HEAD_BYTES - 1) + b"\n"
         for file in self.files if files is None else files:
             os.pwrite(file, data, 0)
+
+    def hold(self, head: Head) -> None:
+        """Seal a ledger that was not written by a journal: it ends here. Raises LedgerError."""
+        try:
+            self.open(head)
+        except OSError as error:
+            raise LedgerError(f"{self.paths[0]}: cannot be sealed: {error.strerror}") from error
+        finally:
+            self.close(head)
 
     def close(self, head: Head | None, sync_file: Callable[[int], None] = os.fsync) -> None:
         """Let go of both files. head: how the ledger was left, None if nobody knows."""

@@ -31,6 +31,7 @@ Word = Literal[
     "head mismatch",
     "added",
     "unsealed",
+    "copy",
     "not allowed",
     "signature",
     "gone",

@@ -144,8 +144,6 @@ def other_key(folder: Path) -> None:
     "harm",
     [
         forge_state,
-        drop_head,
-        other_key,
         lambda folder: (folder / CHECKPOINT).write_bytes(b"{"),
         lambda folder: (folder / CHECKPOINT).unlink(),
         lambda folder: (folder / INDEX).write_bytes(b"x" * 7),
@@ -159,6 +157,16 @@ def test_a_checkpoint_that_cannot_be_trusted_is_passed_over(folder: Path, harm: 
     with opened(folder, reader):
         assert reader.begun[-1] is None
         assert reader.state == whole(folder)
+
+
+@pytest.mark.parametrize("harm", [drop_head, other_key])
+def test_a_checkpoint_without_a_seal_of_this_machine_is_no_way_in(
+    folder: Path, harm: object
+) -> None:
+    assert callable(harm)
+    harm(folder)
+    with pytest.raises(LedgerDamagedError, match="not sealed by this machine"):
+        opened(folder, Reader())
 
 
 def test_a_damaged_line_after_a_checkpoint_is_told_as_ever(folder: Path) -> None:

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from agentcli.core.event import Ended, Recovered, RunResumed, UserSaid
 from agentcli.core.step import Call
 from agentcli.errors import LedgerBusyError, LedgerDamagedError, LedgerError
 from agentcli.ledger.file import FileJournal
+from agentcli.ledger.line import Chain
 from agentcli.ledger.read import read_ledger
 from agentcli.ledger.seal import HEAD_BYTES, Seal, make_key, read_head
 from agentcli.ledger.vault import Vault
@@ -131,15 +133,51 @@ def test_a_ledger_written_anew_without_the_key_is_refused(folder: Path) -> None:
         opened(folder)
 
 
-def test_without_a_head_or_with_one_of_another_machine_it_opens(folder: Path) -> None:
+def test_without_a_head_of_this_machine_nothing_is_gone_on_with_but_what_had_none(
+    folder: Path,
+) -> None:
     say(folder, "one")
+    (folder.parents[1] / "seal.key").unlink()
+    with pytest.raises(LedgerDamagedError, match="not sealed by this machine"):
+        say(folder, "two")
     for path in places(folder):
         path.unlink()
+    with pytest.raises(LedgerDamagedError, match="not sealed by this machine"):
+        say(folder, "two")
+    chain = Chain()
+    old = replace(make_start(), version=1)
+    (folder / "ledger.jsonl").write_bytes(chain.write(old, 1)[1])
     say(folder, "two")
-    (folder.parents[1] / "seal.key").unlink()
-    (folder / "ledger.jsonl").write_bytes(b"")
-    say(folder, "three")
     assert len(read_ledger(folder / "ledger.jsonl")) == 2
+
+
+def test_a_ledger_that_grew_after_its_writer_had_closed_it_is_refused(folder: Path) -> None:
+    say(folder, "one")
+    path, chain = folder / "ledger.jsonl", Chain()
+    for line in path.read_bytes().splitlines(keepends=True):
+        chain.read(line)
+    with path.open("ab") as out:
+        out.write(chain.write(UserSaid("forged"), 1)[1])
+    with pytest.raises(
+        LedgerDamagedError, match="added to: 3 records are here, its writer ended it at 2"
+    ):
+        opened(folder)
+
+
+@pytest.mark.parametrize("name", ["head.json", "ledger.jsonl.torn", "ledger.jsonl"])
+def test_no_link_leads_the_writer_to_another_file(folder: Path, name: str) -> None:
+    say(folder, "one")
+    if name == "ledger.jsonl.torn":
+        with (folder / "ledger.jsonl").open("ab") as out:
+            out.write(b"no end")
+    theirs, link = folder.parents[1] / "theirs", folder / name
+    theirs.write_bytes(link.read_bytes() if link.exists() else b"")
+    before = theirs.read_bytes()
+    link.unlink(missing_ok=True)
+    link.symlink_to(theirs)
+    with pytest.raises(LedgerError):
+        opened(folder)
+    assert theirs.read_bytes() == before
 
 
 def test_a_torn_end_is_set_aside_and_the_ledger_says_so(folder: Path) -> None:

@@ -1,0 +1,95 @@
+"""A run's folder that somebody else has made: it is looked at, and nothing in it ever runs."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Program, call
+from tests.cli.test_own_tool import add_tool
+
+TRAP = """
+import json, os
+with open("{log}", "a") as log:
+    log.write("ran\\n")
+print(json.dumps({{"text": "ok"}}))
+"""
+GOING_ON = (
+    ("resume", "RUN", "--steps", "9"),
+    ("approve", "RUN"),
+    ("undo", "RUN", "--yes"),
+    ("runs", "fork", "RUN"),
+    ("runs", "fork", "RUN", "--here"),
+    ("replay", "RUN", "--tools", "live"),
+)
+
+
+@pytest.fixture
+def trap(program: Program, tmp_path: Path) -> Path:
+    """Return the folder of a parked run, from another home, whose tool runs unasked on the host.
+
+    `log` beside it says how often it did.
+    """
+    log = tmp_path / "log"
+    words = add_tool(program, TRAP.format(log=log))
+    turns = (call("own", n=1), call("own", n=2), {"text": "ok"})
+    played = program.play(*turns, words=(*words, "--sandbox", "local", "--steps", "1"))
+    assert (played.code, log.read_text()) == (76, "ran\n")
+    program.home = tmp_path / "victim"
+    return Path(played.document["ledger"]).parent
+
+
+@pytest.mark.parametrize("words", GOING_ON, ids=" ".join)
+@pytest.mark.parametrize("place", ["elsewhere", "put among the runs by hand"])
+def test_nothing_of_a_foreign_folder_runs(
+    program: Program, trap: Path, words: tuple[str, ...], place: str
+) -> None:
+    says = "is not among the runs of this machine"
+    if place != "elsewhere":
+        shutil.copytree(trap, program.home / "runs" / trap.name)
+        trap, says = program.home / "runs" / trap.name, "is not sealed by this machine"
+    before = {path: path.read_bytes() for path in trap.iterdir() if path.is_file()}
+    ended = program.run(*(str(trap) if word == "RUN" else word for word in words))
+    assert (ended.returncode, says in ended.stderr) == (65, True), ended.stderr
+    assert (program.folder.parent / "log").read_text() == "ran\n"
+    assert {path: path.read_bytes() for path in trap.iterdir() if path.is_file()} == before
+
+
+def test_an_own_run_that_lost_its_seal_goes_on_once_that_is_mended(program: Program) -> None:
+    turns = (call("calculator", expression="1+1"), {"text": "ok"})
+    program.play(*turns, words=("--steps", "1"))
+    (program.home / "seal.key").unlink()
+    ended = program.run("resume", "last", "--steps", "9")
+    assert (ended.returncode, "agentcli audit repair" in ended.stderr) == (65, True)
+    assert "another machine's" in program.run("audit", "repair", "last", "--yes").stdout
+    assert program.run("resume", "last", "--steps", "9").returncode == 0
+    assert program.run("audit", "verify", "last").returncode == 0
+
+
+def test_a_copy_under_another_name_is_told_and_not_gone_on_with(program: Program) -> None:
+    turns = (call("calculator", expression="1+1"), {"text": "ok"})
+    ledger = Path(program.play(*turns, words=("--steps", "1")).document["ledger"])
+    copy = ledger.parent.with_name("20270101-000000-000abc")
+    shutil.copytree(ledger.parent, copy)
+    proof = program.run("audit", "verify", copy.name)
+    assert (proof.returncode, "copy: it is the run" in proof.stdout) == (73, True)
+    ended = program.run("resume", copy.name, "--steps", "9")
+    assert (ended.returncode, "in a folder of another name" in ended.stderr) == (73, True)
+    assert program.run("resume", ledger.parent.name, "--steps", "9").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["plan.json", "head.json", "title", "private/0123456789abcdef"])
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_what_is_no_plain_file_is_neither_read_nor_waited_for(
+    program: Program, name: str, kind: str
+) -> None:
+    ledger = Path(program.play({"text": "ok"}).document["ledger"])
+    theirs, path = program.folder / "theirs", ledger.parent / name
+    theirs.write_text("theirs")
+    path.unlink(missing_ok=True)
+    path.symlink_to(theirs) if kind == "link" else os.mkfifo(path)
+    for words in (("audit", "verify"), ("runs", "show"), ("resume",), ("replay", "--verify")):
+        ended = program.run(words[0], *words[1:2], "last", timeout_s=20)
+        assert (ended.returncode, "a link, a pipe or a device" in ended.stderr) == (65, True)
+    assert theirs.read_text() == "theirs"
