@@ -31,9 +31,12 @@ apt-cache depends --recurse --installed --no-recommends --no-suggests --no-confl
   { xargs dpkg -L <"$work/packages" 2>/dev/null || true; } | grep -E '^/' \
     | grep -vE '^/\.$|^/usr/share/(doc|man|locale|info|lintian|bash-completion)(/|$)' \
     | grep -vE '^/(boot|proc|sys|dev|run|tmp)(/|$)' \
-    | sed -E 's,^/(bin|sbin|lib|lib64|lib32|libx32)(/|$),/usr/\1\2,'
+    | sed -E 's,^/(bin|sbin|lib|lib64|lib32|libx32)(/|$),/usr/\1\2,' | tee "$work/installed"
+  # awk and such are links, by way of a choice of the machine's, to one of these.
+  find /usr/bin -lname '/etc/alternatives/*' -printf '%p %l\n' | while read -r link choice; do
+    if grep -qxF "$(readlink -f "$link")" "$work/installed"; then printf '%s\n' "$link" "$choice"; fi
+  done
   printf '%s\n' /etc/ld.so.cache /etc/ssl/certs/ca-certificates.crt /bin /sbin /lib /lib64
-  find /etc/alternatives -type l
 } | sort -u | while read -r path; do
   # What an ordinary user may not read, such as /etc/ssl/private, is not for tools either.
   if [ -r "$path" ] || [ -L "$path" ]; then printf '.%s\n' "$path"; fi
