@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from agentcli.core.event import Grown, Settled
 from agentcli.ledger.line import Chain, decode_line
+from agentcli.ledger.seal import Head, Seal
 from tests.cli.conftest import Program
 
 COMMANDS = (("replay",), ("audit", "verify"), ("resume",), ("runs", "show"))
@@ -74,7 +75,7 @@ def test_each_kind_of_bad_ledger_has_its_own_error(
     spoil, codes, says = BAD[what]
     (run,) = (made.home / "runs").iterdir()
     home = tmp_path / "home"
-    shutil.copytree(run, home / "runs" / run.name)
+    shutil.copytree(made.home, home)
     spoil(home / "runs" / run.name / "ledger.jsonl")
     program = Program(tmp_path, home)
     # Not `last`: what holds no ledger is in no list.
@@ -142,7 +143,9 @@ def test_records_that_do_not_follow_from_each_other_are_damage(
         chain.epoch = rec.epoch
         lines.append(chain.write(event, rec.at_us)[1])
     ledger.write_bytes(b"".join(lines))
-    (program.home / "seal.key").unlink()
+    size = ledger.stat().st_size  # by one who has the key: any other forgery is told before
+    head = Head(ledger.parent.name, chain.seq, chain.hash, chain.epoch, size)
+    Seal(program.home, ledger.parent).hold(head)
     ended = program.run(*words, played.document["run"])
     told = "its records do not follow from each other" in ended.stderr
     assert (ended.returncode, told) == (73, True), ended.stderr
