@@ -15,12 +15,12 @@ from agentcli.compose.session import rules_of, store_tool
 from agentcli.config.settings import Config
 from agentcli.core.decide import decide
 from agentcli.core.event import Ended, Forked, Prepared, Recorded, Started, ToolEnded
-from agentcli.core.fold import fold
+from agentcli.core.fold import fold, fold_all
 from agentcli.core.plan import Fork, Plan
 from agentcli.core.policy import Rules
 from agentcli.core.record import encode
 from agentcli.core.sandbox import SandboxSpec
-from agentcli.core.state import RunState
+from agentcli.core.state import Branch, RunState
 from agentcli.core.step import ActId, AskModel, RunTool
 from agentcli.errors import InputError, LedgerError, UsageError
 from agentcli.ledger.bundle import copy_outputs
@@ -82,6 +82,8 @@ def fork_run(
     rules = rules_of(source.given())
     with told_as_damage(source.ledger):
         place, moved = place_of(rules, records, wanted)
+    if foreign:
+        refuse_undoing(source, records[:place])
     spec, where = workspace_at(records, place, spec, folder, here=here or foreign)
     refuse_changed_places(spec)
     copy_parts(source, folder)
@@ -92,7 +94,7 @@ def fork_run(
 
 
 def trusted_plan(source: RunFolder, config: Config, *, here: bool) -> Plan:
-    """Return the plan of a run from elsewhere if its tools are just those of this machine.
+    """Return the plan of a run from elsewhere if its tools and signers are those of this machine.
 
     Its sandbox is never taken: mounts, images and limits of it are another's words.
     """
@@ -106,6 +108,10 @@ def trusted_plan(source: RunFolder, config: Config, *, here: bool) -> Plan:
     if given.missing:
         raise InputError(f"{source.id}: {given.missing} secrets of what it was given are not here")
     plan, tools = given.plan, load_tools(config.tool_folders())
+    signers = (config.allowed_signers(), config.is_separate)
+    if plan.policy.signers and (plan.policy.signers, plan.policy.separate) != signers:
+        message = f"{source.foreign}, and its allowed signers are not those of this machine"
+        raise InputError(message, hint=source.anew)
     for tool, rule in plan.policy.tools.items():
         known = tools.get(tool)
         same = known is not None and known.rule == rule
@@ -115,6 +121,17 @@ def trusted_plan(source: RunFolder, config: Config, *, here: bool) -> Plan:
                 hint=source.anew,
             )
     return plan
+
+
+def refuse_undoing(source: RunFolder, records: Sequence[Recorded]) -> None:
+    """Raise InputError where a run from elsewhere would undo what its ledger says it has done.
+
+    What undoes a call runs unasked: it was allowed with that call, which nobody here has seen.
+    """
+    state = fold_all(records)
+    branches = [step for step in state.steps.values() if isinstance(step, Branch)]
+    if state.undoing or any(branch.goal.pattern == "saga" for branch in branches):
+        raise InputError(f"{source.foreign}, and what it would undo is another's word")
 
 
 def place_of(rules: Rules, records: Sequence[Recorded], wanted: int) -> tuple[int, str]:

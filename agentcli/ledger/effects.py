@@ -93,7 +93,11 @@ class Effects:
                     self.add(Effect(rec.seq, step, self.calls[step], undo))
             case Failed(id=(step, _)) | Probed(id=(step, _)) | Answered(step=step) as event:
                 self.last[step] = event
-            case RunResumed() | Forked() as event:
+            case Forked() as event:
+                self.last |= dict.fromkeys(self.running, event)
+                # What the original did, it undoes itself; only files can be put back in a copy.
+                self.found = {at: e for at, e in self.found.items() if e.undo.tool == RESTORE}
+            case RunResumed() as event:
                 self.last |= dict.fromkeys(self.running, event)
             case Settled(step=step) as settled if step in self.calls:
                 self.settle(settled)

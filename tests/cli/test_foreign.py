@@ -5,9 +5,16 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
+from msgspec.structs import replace
 
-from tests.cli.conftest import Program, call
+from agentcli.core.event import ToolEnded
+from agentcli.core.tool import Undo
+from agentcli.ledger.line import Chain
+from agentcli.ledger.read import read_ledger
+from tests.cli.conftest import SANDBOX, Program, call
 from tests.cli.test_own_tool import add_tool
+from tests.cli.test_undo import add_tools, log
 
 TRAP = """
 import json, os
@@ -93,3 +100,42 @@ def test_what_is_no_plain_file_is_neither_read_nor_waited_for(
         ended = program.run(words[0], *words[1:2], "last", timeout_s=20)
         assert (ended.returncode, "a link, a pipe or a device" in ended.stderr) == (65, True)
     assert theirs.read_text() == "theirs"
+
+
+def forge(ledger: Path) -> None:
+    """Write a ledger anew in which each call is undone otherwise than it was."""
+    chain, lines = Chain(), list[bytes]()
+    for rec in read_ledger(ledger).records:
+        event = rec.event
+        if isinstance(event, ToolEnded) and event.undo:
+            event = replace(event, undo=Undo("cancel", {"what": "forged"}))
+        chain.epoch = rec.epoch
+        lines.append(chain.write(event, rec.at_us)[1])
+    ledger.write_bytes(b"".join(lines))
+
+
+@pytest.mark.parametrize("saga", [True, False])
+def test_a_forged_undo_in_a_bundle_runs_in_no_fork(program: Program, saga: bool) -> None:
+    add_tools(program)
+    task = {"goal": "Book.", "profile": "./p.yaml", "saga": saga, "checks": [{"file": "ticket"}]}
+    (program.folder / "t.yaml").write_text(yaml.safe_dump(task))
+    model = program.script(call("book", what="hotel"), {"text": "Booked."})
+    bundle = str(program.folder / "x.agentrun")
+    words = ("--model", model, "--sandbox", SANDBOX, "--steps", "1")
+    assert program.run("run", "t.yaml", *words).returncode == 76
+    (run,) = (program.home / "runs").iterdir()
+    forge(run / "ledger.jsonl")
+    assert program.run("runs", "export", "last", "--bundle", bundle).returncode == 0
+    program.home = program.folder.parent / "victim"
+    program.home.mkdir()
+    add_tools(program)
+    program.environ = {"AGENTCLI_SANDBOX": SANDBOX}
+    assert program.run("runs", "import", bundle).returncode == 0
+    fork = program.run("runs", "fork", run.name, "--here")
+    if saga:
+        assert (fork.returncode, "what it would undo" in fork.stderr) == (65, True)
+    else:
+        assert fork.returncode == 0, fork.stderr
+        program.run("resume", "last", "--steps", "9")
+        assert "nothing to undo" in program.run("undo", "last", "--yes").stdout
+    assert log(program) == ["book hotel"]
