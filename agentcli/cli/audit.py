@@ -1,12 +1,13 @@
 """`agentcli audit`: what a ledger proves, and what it says of who did what."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agentcli.cli import options, trail
+from agentcli.cli.consent import agree
+from agentcli.cli.words import counted
 from agentcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ app = typer.Typer(
 app.command("trail")(trail.trail)
 app.command("export")(trail.export)
 DAMAGED = 73
+SURE = "If you are sure, say --yes."
 
 
 @app.command("verify")
@@ -90,7 +92,8 @@ def repair(
     if cut.lost:
         print(f"Lost: {counted(cut.lost, 'record')} that had been sealed.")
         print("What they did is then unknown to the run: going on could do it once more.")
-    agree("Cut it back?" if cut.cut_bytes else "Go on from what is left?", yes=yes)
+    if not yes:
+        agree("Cut it back?" if cut.cut_bytes else "Go on from what is left?", hint=SURE)
     kept = repair_run(state, folder, cut, now_us())
     if kept:
         print(visible(f"What was cut off is in {folder.path / kept}"))
@@ -190,21 +193,11 @@ def redact(
         return
     if not (marks or everything):
         return
-    agree("Destroy all of this for good?", yes=yes)
+    if not yes:
+        agree("Destroy all of this for good?", hint=SURE)
     redact_run(state, folder, chosen, reason, now_us)
     if not as_json:
         print(f"redacted ({len(chosen.secrets) + len(chosen.outputs)})")
-
-
-def agree(question: str, *, yes: bool) -> None:
-    """Go on only with a person's yes. Raises UsageError where nobody can be asked."""
-    if yes:
-        return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError("nobody can be asked here", hint="If you are sure, say --yes.")
-    if not typer.confirm(question, default=False, err=True):
-        print("Nothing was changed.")
-        raise typer.Exit(77)
 
 
 def document(proof: "Proof") -> dict[str, Any]:
@@ -256,7 +249,3 @@ def fault_line(fault: "Fault") -> str:
         at = f" at {fault.first}"
     place = f" (line {fault.line}, byte {fault.byte:,})" if fault.line else ""
     return f"{fault.word}{at}{place}: {fault.text}"
-
-
-def counted(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

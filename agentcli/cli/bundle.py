@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentcli.cli import options
+from agentcli.cli.words import counted
 from agentcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def bundle_run(folder: "RunFolder", path: Path, *, with_private: bool, force: bo
     packed = write_bundle(folder, path, with_private=with_private, force=force)
     holds = f"{packed.records} records, {packed.outputs} outputs, {packed.size_bytes:,} bytes"
     print(visible(f"{path}: {holds}"))
-    values = "1 private value" if packed.secrets == 1 else f"{packed.secrets} private values"
+    values = counted(packed.secrets, "private value")
     if with_private:
         print(f"It holds {values}: whoever has the file can read them.")
     elif packed.secrets:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentcli.cli import options
+from agentcli.cli.consent import agree
 from agentcli.cli.undo import FORCE, YES
-from agentcli.errors import InputError, UsageError
+from agentcli.errors import InputError
 
 if TYPE_CHECKING:
     from agentcli.ledger.effects import Effect
@@ -114,8 +115,6 @@ def drop(
 
     agentcli runs dead drop last call.2.0 --reason "by hand"
     """
-    import sys
-
     from agentcli import asset
     from agentcli.compose.undo import give_up
     from agentcli.core.visible import visible
@@ -124,10 +123,8 @@ def drop(
     folder = find_run(asset.state_home(), run)
     effect = named(folder, call)
     if not yes:
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise UsageError("nobody is there to be asked whether to give up", hint="Add: --yes")
         words = visible(f"Give up on {effect.name} {effect.call.tool}? What it did stays.")
-        typer.confirm(words, err=True, abort=True)
+        agree(words, hint="Add: --yes")
     give_up(folder, effect, reason)
     print(visible(f"{effect.name} is given up: what it did stays"))
 

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from agentcli.cli.words import counted
+
 if TYPE_CHECKING:
     from agentcli.ledger.compare import Parting
     from agentcli.ledger.folder import RunFolder
@@ -50,7 +52,7 @@ def print_parting(one: str, other: str, parting: "Parting | None", steps: int) -
     from agentcli.ledger.compare import WORDS, first_lines
 
     if parting is None:
-        print(f"the same in {steps} {'step' if steps == 1 else 'steps'}")
+        print(f"the same in {counted(steps, 'step')}")
         return
     print(one_line(f"they part at {parting.step}: {WORDS[parting.what]}"))
     number, *lines = first_lines(parting.one.text, parting.other.text)

@@ -1,11 +1,12 @@
 """`agentcli runs prune`: old runs are deleted, once someone has said so."""
 
 import re
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agentcli.cli.consent import agree
+from agentcli.cli.words import counted
 from agentcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def prune(
         print("Nothing is deleted: --dry-run.")
         return
     if old and not yes:
-        ask(older)
+        hint = f"See what would go, then say yes: agentcli runs prune --older {older} --yes"
+        agree("Delete them for good?", hint=hint, refused="Nothing is deleted.")
     gone, freed = delete(state, folders)
     print(f"Deleted: {counted(len(gone) + len(left), 'run')}.")
     if len(gone) < len(folders):
@@ -79,16 +81,6 @@ def age_s(text: str) -> int:
     if match is None:
         raise UsageError(f"--older {text}: expected hours, days or weeks, as in 12h, 30d or 8w")
     return int(match[1]) * SECONDS[match[2]]
-
-
-def ask(older: str) -> None:
-    """Return if a person says yes. Raises UsageError where there is nobody, Exit after a no."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        hint = f"See what would go, then say yes: agentcli runs prune --older {older} --yes"
-        raise UsageError("nobody can be asked here", hint=hint)
-    if not typer.confirm("Delete them for good?", default=False, err=True):
-        print("Nothing is deleted.")
-        raise typer.Exit(77)
 
 
 def tell(old: "list[Old]", freed: "Freed") -> None:
@@ -115,7 +107,3 @@ def title_of(run: "Old") -> str:
     except AgentcliError:
         return ""
     return started.title or started.agent.pattern
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun if number == 1 else f'{noun}s'}"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentcli.cli import options
+from agentcli.cli.words import counted
 from agentcli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def print_drifts(drifts: "Sequence[Drift]") -> None:
             told = f"record {side.record}, line {number}: {clipped(line)}"
             print(one_line(f"  {word:<5} {told if side.record else 'nothing'}"))
     same = sum(drift.same for drift in drifts)
-    calls = "1 call" if len(drifts) == 1 else f"{len(drifts)} calls"
+    calls = counted(len(drifts), "call")
     others = len(drifts) - same
     parts = [f"{same if others else 'all'} the same", *([f"{others} differ"] if others else [])]
     print(f"{calls}: {', '.join(parts)}")

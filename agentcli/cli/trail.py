@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agentcli.cli import options
+from agentcli.cli.words import counted
 from agentcli.errors import InputError, MissingFileError, UsageError
 
 if TYPE_CHECKING:
@@ -147,7 +148,3 @@ def export(
         unique = list({folder.path: folder for folder in folders}.values())
         calls = write_database(unique, sqlite, force=force)
     print(one_line(f"{sqlite}: {counted(len(unique), 'run')}, {counted(calls, 'call')}"))
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun if number == 1 else f'{noun}s'}"

@@ -1,6 +1,5 @@
 """`agentcli trust`: whether a project's own files may count here."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentcli.cli import options
+from agentcli.cli.consent import agree
 from agentcli.errors import AgentcliError, MissingFileError, UsageError
 
 if TYPE_CHECKING:
@@ -49,12 +49,9 @@ def grant(
     if digest:
         if digest != project.digest:
             raise UsageError(f"--digest {digest}: the files are {project.digest} now")
-    elif not (sys.stdin.isatty() and sys.stderr.isatty()):
+    else:
         hint = f"Look at the files, then: agentcli trust grant --digest {project.digest}"
-        raise UsageError("nobody can be asked here", hint=hint)
-    elif not typer.confirm("Let them count, exactly as they are?", default=False, err=True):
-        print("Not trusted.")
-        raise typer.Exit(77)
+        agree("Let them count, exactly as they are?", hint=hint, refused="Not trusted.")
     projects.grant(project)
     print(visible(f"Trusted. Any change makes them not count again: {project.root}"))
 

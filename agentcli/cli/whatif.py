@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from agentcli.cli.words import counted
 from agentcli.errors import InputError
 
 if TYPE_CHECKING:
@@ -79,5 +80,4 @@ def summary(rulings: "Sequence[Ruling]") -> str:
     same = len(rulings) - len(words)
     if same or not parts:
         parts.insert(0, f"{'all' if not parts else same} the same")
-    calls = "1 call" if len(rulings) == 1 else f"{len(rulings)} calls"
-    return f"{calls}: {', '.join(parts)}"
+    return f"{counted(len(rulings), 'call')}: {', '.join(parts)}"

@@ -236,6 +236,16 @@ def test_a_dead_letter_can_be_given_up(program: Program) -> None:
     (program.folder / "hotel.busy").touch()
     assert run_saga(program).returncode == 70
     assert program.run("runs", "dead", "drop", "last", "call.9.9", "--yes").returncode == 65
+    assert program.run("runs", "dead", "drop", "last", "call.1.0").returncode == 64
+    argv = program.argv("runs", "dead", "drop", "last", "call.1.0")
+    child = pexpect.spawn(argv[0], argv[1:], cwd=program.folder, env=program.env(), timeout=30)
+    child.expect("Give up on call.1.0")
+    child.sendline("n")
+    child.expect("Nothing was changed")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 77
+    assert "call.1.0" in program.run("runs", "dead", "list").stdout
     ended = program.run("runs", "dead", "drop", "last", "call.1.0", "--yes", "--reason", "by hand")
     assert ended.returncode == 0, ended.stderr
     assert program.run("runs", "dead", "list").stdout.startswith("None")
