@@ -61,7 +61,7 @@ def undo(
         return 0
     if not yes and not agreed(foresight, as_json=as_json):
         print("Nothing was undone.", file=sys.stderr)
-        return 0
+        return 77
     return carry_out(folder, picked, force=force, as_json=as_json)
 
 

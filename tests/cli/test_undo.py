@@ -97,13 +97,14 @@ def test_without_a_terminal_nothing_is_undone_unasked(written: Written) -> None:
 def test_a_person_who_says_no_keeps_everything(written: Written) -> None:
     program, before = written
     after = tree(program.folder)
-    for answer, then in (("n", after), ("y", before)):
+    for answer, then, code in (("n", after, 77), ("y", before, 0)):
         argv = program.argv("undo", "last")
         child = pexpect.spawn(argv[0], argv[1:], cwd=program.folder, env=program.env(), timeout=30)
         child.expect("Undo these 3 calls")
         child.sendline(answer)
         child.expect(pexpect.EOF)
-        assert tree(program.folder) == then
+        child.close()
+        assert (tree(program.folder), child.exitstatus) == (then, code)
 
 
 def test_what_a_person_changed_since_is_left_alone(written: Written) -> None:
