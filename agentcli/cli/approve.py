@@ -62,7 +62,7 @@ def approve(
         if len(found) > 1:
             return list_all(asking, found)
         if export:
-            return export_text(asking, found[0])
+            return export_text(found[0])
         answer = answer_to(asking, found[0], no, reason, bound, signature, as_json)
         if answer is None:
             raise NotPermittedError("Nothing was answered: it still waits.")
@@ -102,9 +102,7 @@ def answer_to(
 
     question = asked.question
     if no:
-        answer = question.answered(False, reason)
-        assert isinstance(answer, Answered)
-        return answer
+        return question.answered(False, reason)
     if signature is not None:
         if not asked.text:
             raise UsageError("--signature: this call needs no signature")
@@ -114,9 +112,7 @@ def answer_to(
             hint = f"Look at it again: agentcli approve {asking.folder.id} --show"
             raise NotPermittedError("--bound: what is asked now is something else", hint=hint)
         signed = asyncio.run(signing(asked)) if asked.text else ("", "")
-        answer = question.answered(True, signed=signed)
-        assert isinstance(answer, Answered)
-        return answer
+        return question.answered(True, signed=signed)
     if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         hint = f"Look: agentcli approve {asking.folder.id} {asked.step} --show --json"
         message = "without a terminal a yes needs --bound with the hash of what was looked at"
@@ -170,10 +166,14 @@ def go_on(asking: "Asking", asked: "Asked", answer: "Answered | Edited", as_json
 
 
 def said(answer: "Answered | Edited") -> str:
-    return ("yes" if answer.yes else "no") if hasattr(answer, "yes") else "changed"
+    from agentcli.core.event import Edited
+
+    if isinstance(answer, Edited):
+        return "changed"
+    return "yes" if answer.yes else "no"
 
 
-def export_text(asking: "Asking", asked: "Asked") -> int:
+def export_text(asked: "Asked") -> int:
     if not asked.text:
         raise UsageError(f"{asked.step}: this call needs no signature")
     print(asked.text, end="")

@@ -10,7 +10,7 @@ from agentcli.core.event import Recovered
 from agentcli.errors import InputError, LedgerBusyError, LedgerDamagedError, LedgerError
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.line import Chain
-from agentcli.ledger.proof import Heads, Proof, heads_of, hold_against, tell_unsealed
+from agentcli.ledger.proof import Proof, heads_of, hold_against, tell_unsealed
 from agentcli.ledger.seal import HAS_SEAL, Head, Seal, witness_of
 from agentcli.ledger.vault import sync_folder
 from agentcli.ledger.walk import Fault, Walk
@@ -55,7 +55,7 @@ def find_cut(state: Path, folder: RunFolder) -> Cut:
         tell_unsealed(proof, heads, folder, witness_of(state, folder.path) is not None, version)
         if not proof.faults and version >= HAS_SEAL:
             proof.faults.append(Fault("unsealed", "its sealed heads are another machine's"))
-    refuse_hopeless(folder, proof, heads, good.count)
+    refuse_hopeless(folder, proof, good.count)
     newest = heads.newest
     count, size, digest, epoch = good.count, good.size_bytes, good.hash, good.epoch
     if newest is not None and not newest.open and good.count > newest.count > 0:
@@ -99,7 +99,7 @@ def read_good(path: Path, sealed: frozenset[tuple[int, str]]) -> Good:
     return Good(walk, chain.seq, chain.epoch, chain.hash, size)
 
 
-def refuse_hopeless(folder: RunFolder, proof: Proof, heads: Heads, good: int) -> None:
+def refuse_hopeless(folder: RunFolder, proof: Proof, good: int) -> None:
     words = {fault.word for fault in proof.faults}
     what = hint = ""
     if "foreign line ends" in words:

@@ -36,7 +36,7 @@ SESSION_LOST = (
     "and functions; define again what you need there]"
 )
 CHANGED = "Not run: a file that the call names has changed since the call was judged."
-PREVIEW_MS = 10_000
+LOOK_MS = 10_000  # for a preview or a probe
 PREVIEW_CHARS = 20_000
 
 
@@ -108,7 +108,7 @@ class Gateway:
     async def preview(self, sandbox: Sandbox, tool: LoadedTool, call: Call) -> str:
         """Return what the call would change, as its own script tells; it changes nothing."""
         job = self.job(tool, call.args, AGENTCLI_PREVIEW="1")
-        end = await sandbox.run(replace(job, timeout_ms=PREVIEW_MS), ignore)
+        end = await sandbox.run(replace(job, timeout_ms=LOOK_MS), ignore)
         if end.ending == "cancelled":
             raise asyncio.CancelledError
         text = script_result(tool.manifest.name, end)[0] if end.ending == "exit" else ""
@@ -187,7 +187,7 @@ class Gateway:
         if tool is None or not self.is_what_was_judged(probe.facts, tool):
             return Probed(start.id, "unknown")
         env = {"AGENTCLI_PROBE": "1", "AGENTCLI_IDEMPOTENCY_KEY": probe.key}
-        job = replace(self.job(tool, probe.call.args, **env), timeout_ms=PREVIEW_MS)
+        job = replace(self.job(tool, probe.call.args, **env), timeout_ms=LOOK_MS)
         try:
             end = await (await self.open_sandbox()).run(job, ignore)
         except UnavailableError:

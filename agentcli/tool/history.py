@@ -1,6 +1,6 @@
 """Whether the interpreter of a run had a state that is lost, and whether the model knows it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 from msgspec.structs import replace
@@ -62,14 +62,6 @@ class Sessions(msgspec.Struct):
             case _:
                 return
         self.before = list(before.items())
-
-
-def past_of(records: Iterable[Recorded], tools: Mapping[str, LoadedTool]) -> SessionPast:
-    """Return what became of the sessions of a run, for a process that goes on with it."""
-    sessions = Sessions()
-    for rec in records:
-        sessions.take(rec, tools)
-    return sessions.past.lost()
 
 
 def is_session(tool: LoadedTool | None) -> bool:

@@ -105,7 +105,7 @@ def test_what_is_no_plain_file_is_neither_read_nor_waited_for(
 def forge(ledger: Path) -> None:
     """Write a ledger anew in which each call is undone otherwise than it was."""
     chain, lines = Chain(), list[bytes]()
-    for rec in read_ledger(ledger).records:
+    for rec in read_ledger(ledger):
         event = rec.event
         if isinstance(event, ToolEnded) and event.undo:
             event = replace(event, undo=Undo("cancel", {"what": "forged"}))

@@ -5,7 +5,7 @@ import pytest
 from agentcli.core.event import Event, Failed, Recorded, RunResumed, Started, ToolEnded
 from agentcli.core.step import Call, RunTool
 from agentcli.core.tool import Facts
-from agentcli.tool.history import SESSION_ENDED, SessionPast, past_of
+from agentcli.tool.history import SESSION_ENDED, SessionPast, Sessions
 from tests.fake.script import shipped
 
 TOOLS = {name: shipped(name) for name in ("python", "shell")}
@@ -53,5 +53,7 @@ SHELL = (start("shell", 2), end(2))
 def test_a_state_is_lost_and_untold_exactly_when_it_was_there_and_no_result_has_said_so(
     events: tuple[Event, ...], past: SessionPast
 ) -> None:
-    records = [Recorded(number, 1, 0, event) for number, event in enumerate(events, 1)]
-    assert past_of(records, TOOLS) == past
+    sessions = Sessions()
+    for number, event in enumerate(events, 1):
+        sessions.take(Recorded(number, 1, 0, event), TOOLS)
+    assert sessions.past.lost() == past
