@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from agentcli.core.step import Args
+from agentcli.tool.below import FILE, open_below
 from agentcli.tool.manifest import Manifest, Restore
 
-FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not be waited for
 INSIDE = "/workspace"
 
 
@@ -57,16 +56,7 @@ def content_of(root: str, name: str, is_hidden: Callable[[str], bool]) -> str:
 
 def hash_below(root: str, parts: list[str]) -> str:
     """Return the hash of a file below a folder, whatever is done to the tree meanwhile."""
-    *folders, name = parts
-    at = os.open(root, FOLDER)
-    try:
-        for folder in folders:
-            below = os.open(folder, FOLDER, dir_fd=at)
-            os.close(at)
-            at = below
-        file = os.open(name, FILE, dir_fd=at)
-    finally:
-        os.close(at)
+    file = open_below(root, parts, FILE)
     with open(file, "rb") as opened:
         info = os.fstat(file)
         if not stat.S_ISREG(info.st_mode):

@@ -1,5 +1,6 @@
 """Keeps what a workspace was before a call, by content, so that the call can be undone."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -12,12 +13,15 @@ import msgspec
 
 from agentcli.core.sandbox import hidden_names
 from agentcli.errors import InputError
+from agentcli.tool.below import FILE, FOLDER, open_below
 
 FILES_AT_MOST = 20_000
 BYTES_AT_MOST = 256 * 1024 * 1024
 # A file changed twice within one tick of the file system's clock keeps its stamp.
 TICK_NS = 20_000_000
 SYNC_EACH_AT_MOST = 500
+# What opening says of a path that went, or became a link or a pipe, since it was listed.
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):
@@ -108,21 +112,24 @@ class Snapshots:
         return kept
 
     def entries(self, folder: str) -> list[tuple[str, os.stat_result]]:
-        """Return what is in a folder, without what goes meanwhile.
+        """Return what is in a folder, without what goes meanwhile or becomes a link.
 
         Raises TooBigError if it cannot be read.
         """
         found: list[tuple[str, os.stat_result]] = []
         try:
-            with os.scandir(self.workspace / folder) as entries:
-                for entry in entries:
-                    path = f"{folder}/{entry.name}" if folder else entry.name
-                    with suppress(FileNotFoundError):
-                        found.append((path, entry.stat(follow_symlinks=False)))
-        except FileNotFoundError:
-            return found
+            inner = open_below(self.workspace, parts_of(folder), FOLDER)
+            try:
+                with os.scandir(inner) as entries:
+                    for entry in entries:
+                        path = f"{folder}/{entry.name}" if folder else entry.name
+                        with suppress(FileNotFoundError):
+                            found.append((path, entry.stat(follow_symlinks=False)))
+            finally:
+                os.close(inner)
         except OSError as error:
-            raise TooBigError(folder) from error
+            if error.errno not in GONE:
+                raise TooBigError(folder) from error
         return found
 
     def target(self, path: str) -> str:
@@ -132,17 +139,22 @@ class Snapshots:
         return ""
 
     def content(self, path: str, info: os.stat_result, now: int, fresh: list[Path]) -> str | None:
-        """Return the hash of a file that is kept now, None if it has gone."""
+        """Return the hash of a file that is kept now, None if it has gone or is one no more."""
         stamp = Stamp(info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino)
         known = self.seen.get(path)
         if known is not None and known[0] == stamp and self.path_of(known[1]).exists():
             return known[1]
         try:
-            data = (self.workspace / path).read_bytes()
-        except FileNotFoundError:
-            return None
+            with open(open_below(self.workspace, parts_of(path), FILE), "rb") as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    return None
+                data = file.read(BYTES_AT_MOST + 1)
         except OSError as error:
+            if error.errno in GONE:
+                return None
             raise TooBigError(path) from error
+        if len(data) > BYTES_AT_MOST:
+            raise TooBigError(path)
         digest = self.put(data, fresh)
         if max(info.st_mtime_ns, info.st_ctime_ns) < now - TICK_NS:
             self.seen[path] = (stamp, digest)
@@ -188,6 +200,10 @@ class Snapshots:
     def changes(self, handle: str) -> list[str]:
         """Return the paths in which the workspace differs from a snapshot, sorted."""
         return [os.fsdecode(path) for path in differing(self.contents(handle), self.now())]
+
+
+def parts_of(path: str) -> list[str]:
+    return path.split("/") if path else []
 
 
 def differing(one: dict[bytes, Kept], other: dict[bytes, Kept]) -> list[bytes]:

@@ -109,3 +109,27 @@ def test_many_folders_count_as_much_as_many_files(
     for number in range(8):
         (snapshots.workspace / f"{number}").mkdir()
     assert snapshots.take() == ""
+
+
+@pytest.mark.parametrize("harm", ["link", "pipe", "link above"])
+def test_what_is_swapped_after_it_was_listed_leads_nowhere(
+    snapshots: Snapshots, tmp_path: Path, harm: str
+) -> None:
+    """A process in the sandbox can swap a file for a link while the host looks at it."""
+    theirs, path = tmp_path / "theirs", snapshots.workspace / "sub" / "b.txt"
+    theirs.mkdir()
+    (theirs / "b.txt").write_text("theirs")
+    snapshots.take()
+    (listed,) = snapshots.entries("sub")
+    path.unlink()
+    match harm:
+        case "link":
+            path.symlink_to(theirs / "b.txt")
+        case "pipe":
+            os.mkfifo(path)
+        case _:
+            path.parent.rmdir()
+            path.parent.symlink_to(theirs)
+            assert snapshots.entries("sub") == []
+    assert Snapshots(snapshots.workspace, snapshots.store).content(*listed, 0, []) is None
+    assert b"theirs" not in [p.read_bytes() for p in snapshots.store.rglob("*") if p.is_file()]
