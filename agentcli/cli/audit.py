@@ -156,15 +156,16 @@ def redact(
     agentcli audit redact last --all
 
     A value is named by its mark or by what stands last in it, an output by its file. The ledger
-    never held them: marks stand there, and still do. What tools wrote to files, and
-    bundles that were made with private values, are not reached.
+    never held them: marks stand there, and still do. Not reached: what tools wrote to files, and
+    what undo keeps of those; bundles that were made with private values; other runs, such as forks
+    and replays, which keep values of their own and are named.
     """
     from agentcli import asset
     from agentcli.cli.document import print_json
     from agentcli.core.visible import visible
     from agentcli.errors import InputError
     from agentcli.ledger.folder import find_run
-    from agentcli.ledger.redaction import find_private
+    from agentcli.ledger.redaction import find_private, kept_elsewhere
     from agentcli.ledger.redaction import redact as redact_run
     from agentcli.loop.perform import now_us
 
@@ -177,16 +178,21 @@ def redact(
         raise InputError(f"{folder.foreign}, so it is never written to", hint=hint)
     found = find_private(folder)
     chosen = found.chosen(marks) if marks else found
+    others = kept_elsewhere(state, folder, chosen)
     if as_json:
         from dataclasses import asdict
 
-        print_json({"run": folder.id, **asdict(chosen)})
+        print_json({"run": folder.id, **asdict(chosen), "elsewhere": others})
     else:
         for secret in chosen.secrets:
             print(visible(f"{secret.mark}  {counted(secret.places, 'place')}"))
         for output in chosen.outputs:
             size = f"{output.size_bytes:,} bytes, record {output.record}"
             print(visible(f"outputs/{output.handle}  {size}"))
+        if others:
+            print(
+                visible(f"kept in other runs too, each to be redacted there: {', '.join(others)}")
+            )
     if not (chosen.secrets or chosen.outputs):
         if not as_json:
             print("There is nothing to redact.")

@@ -12,10 +12,10 @@ from agentcli.core.redact import mark_of, name_in
 from agentcli.errors import InputError, LedgerError
 from agentcli.ledger.beside import Beside, output_of
 from agentcli.ledger.file import FileJournal
-from agentcli.ledger.folder import RunFolder
+from agentcli.ledger.folder import RunFolder, all_runs
 from agentcli.ledger.read import records_of
 from agentcli.ledger.seal import Seal
-from agentcli.ledger.vault import Vault, kept_in, sync_folder
+from agentcli.ledger.vault import Vault, find_secret, kept_in, sync_folder
 
 MARK = re.compile(rb"\[REDACTED:([a-z_]+):([0-9a-f]{16})\]")
 
@@ -87,6 +87,19 @@ def find_private(folder: RunFolder) -> Found:
             case ToolEnded(full=full) if (whole := output_of(folder, full)) is not None:
                 outputs.setdefault(full, Output(full, whole.stat().st_size, rec.seq))
     return Found(secrets, list(outputs.values()))
+
+
+def kept_elsewhere(state: Path, folder: RunFolder, found: Found) -> list[str]:
+    """Return the other runs, forks and replays as a rule, that keep any of this under any name."""
+    values = {find_secret(folder.private, name_in(secret.mark)) for secret in found.secrets}
+    handles = {output.handle for output in found.outputs}
+
+    def keeps(run: RunFolder) -> bool:
+        kept = (find_secret(run.private, name) for name in kept_in(run.private))
+        return bool(present(run, handles)) or any(value in values for value in kept if value)
+
+    others = (run for run in all_runs(state) if run.path.resolve() != folder.path.resolve())
+    return [run.id for run in others if keeps(run)]
 
 
 def redact(

@@ -198,6 +198,22 @@ def test_all_of_it_goes_at_once_with_whole_outputs(program: Program, told_secret
     assert "nothing to redact" in program.run("audit", "redact", "last", "--all").stdout
 
 
+def test_other_runs_that_keep_what_is_destroyed_are_named(
+    program: Program, told_secret: Path
+) -> None:
+    run = told_secret.parent.name
+    assert "other runs" not in program.run("audit", "redact", run).stdout
+    program.run("replay", run, "--model", "recorded")
+    assert program.run("runs", "fork", run).returncode == 0
+    program.play({"text": "ok"})
+    fork, replay = sorted(path.name for path in (program.home / "runs").iterdir())[-2:0:-1]
+    says = f"kept in other runs too, each to be redacted there: {fork}, {replay}\n"
+    ended = program.run("audit", "redact", run, "--all", "--yes")
+    assert says in ended.stdout
+    listed = json.loads(program.run("audit", "redact", fork, "--json").stdout)
+    assert listed["elsewhere"] == [replay]
+
+
 def test_what_is_gone_or_changed_without_a_record_of_it_is_told(
     program: Program, told_secret: Path
 ) -> None:
