@@ -115,18 +115,15 @@ def sign(
     import os
 
     from agentcli import asset
-    from agentcli.errors import InputError, LedgerBusyError, LedgerDamagedError
+    from agentcli.errors import InputError, LedgerBusyError
     from agentcli.ledger.folder import find_run
-    from agentcli.ledger.proof import is_written, prove
+    from agentcli.ledger.proof import is_written, refuse_damaged
     from agentcli.ledger.signature import SIGNATURE
     from agentcli.ledger.signature import sign as sign_head
 
     state = asset.state_home()
     folder = find_run(state, run)
-    proof = prove(state, folder)
-    if not proof.is_ok:
-        hint = f"See what is wrong: agentcli audit verify {folder.id}"
-        raise LedgerDamagedError(f"{folder.id}: it is not what was written", hint=hint)
+    proof = refuse_damaged(state, folder)
     if proof.sealed != proof.records:
         raise InputError(
             f"{folder.id}: its end is not sealed by this machine, so there is nothing to sign"

@@ -68,13 +68,16 @@ def replay_with_tools(source: "RunFolder", tools: str, sandbox: str, *, as_json:
     """Run the tools again in a copy of the workspace; return 1 if a result is another one."""
     if tools != "live":
         raise UsageError("--tools: expected live; without it, all that tools say is recorded")
+    from agentcli import asset
     from agentcli.compose.drift import drift_of
     from agentcli.compose.key import credentials_for
     from agentcli.compose.oneshot import new_folder
     from agentcli.compose.redrive import replayed_in, with_tools
     from agentcli.config.settings import load_config
+    from agentcli.ledger.proof import refuse_damaged
     from agentcli.ledger.read import each_record
 
+    refuse_damaged(asset.state_home(), source)
     plan = source.plan()  # what came from elsewhere does not run
     with new_folder() as folder:
         plan = replayed_in(plan, source, folder, sandbox)

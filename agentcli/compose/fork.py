@@ -18,7 +18,7 @@ from agentcli.core.event import Ended, Forked, Prepared, Recorded, Started, Tool
 from agentcli.core.fold import fold, fold_all
 from agentcli.core.plan import Fork, Plan
 from agentcli.core.policy import Rules
-from agentcli.core.record import encode
+from agentcli.core.record import encode, hash_of
 from agentcli.core.sandbox import SandboxSpec
 from agentcli.core.state import Branch, RunState
 from agentcli.core.step import ActId, AskModel, RunTool
@@ -29,6 +29,7 @@ from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.follow import Follower
 from agentcli.ledger.forged import told_as_damage
 from agentcli.ledger.line import decode_line, hash_in
+from agentcli.ledger.proof import refuse_damaged
 from agentcli.ledger.seal import Head, Seal
 from agentcli.ledger.vault import Vault, write_private
 from agentcli.loop.perform import now_us
@@ -64,6 +65,7 @@ def fork_run(
     from elsewhere in `workspace`. Without it, in a copy as the workspace was then, as far as that
     was kept. Raises InputError, UsageError, LedgerError and what the plan of the run raises.
     """
+    refuse_damaged(asset.state_home(), source)
     with Follower(source.ledger) as follower:
         records = follower.news()
         lines = follower.read(0, follower.offset).splitlines(keepends=True)
@@ -228,7 +230,6 @@ def write_ledger(folder: RunFolder, lines: Sequence[bytes], fork: Fork) -> None:
     last = decode_line(lines[-1])
     seal.hold(Head(folder.id, last.seq, hash_in(lines[-1]), last.epoch, len(data)))
     with FileJournal(folder.ledger, vault, now_us, seal=seal) as journal:
-        journal.seal(
-            Forked(folder.id, fork.of, fork.at, journal.epoch, attended=False, program=__version__)
-        )
+        forked = Forked(folder.id, fork.of, fork.at, journal.epoch, False, __version__)
+        journal.seal(replace(forked, differs=hash_of(fork)[:32]))
         asyncio.run(journal.sync())

@@ -28,6 +28,7 @@ from agentcli.config.settings import load_config
 from agentcli.core.event import (
     Answered,
     Edited,
+    Forked,
     Input,
     Prepared,
     Recorded,
@@ -173,6 +174,9 @@ class Session:
             message = f"{self.folder.path}: is the run {run}, in a folder of another name"
             hint = f"Go on with it: agentcli resume {run}. Or on a copy: agentcli runs fork {run}"
             raise LedgerDamagedError(message, hint=hint)
+        is_fork = any(isinstance(rec.event, Forked) for rec in self.taken.views.origin)
+        if is_fork and self.folder.fork() is None:
+            raise LedgerDamagedError(f"{self.folder.path / 'fork.json'}: is gone, but it is a fork")
 
     def make_rules(self) -> Rules:
         if self.taken.is_new:

@@ -27,7 +27,7 @@ class Allowed:
 
     def __init__(self, policy: str) -> None:
         self.policy, self.run, self.version = policy, "", 0
-        self.results = 0
+        self.results, self.is_fork = 0, False
         self.bounds: set[bytes] = set()  # what was allowed so far
         self.open: set[ActId] = set()
         self.begun: dict[StepId, int] = {}  # the last act of each step that ran a tool
@@ -37,7 +37,7 @@ class Allowed:
             case RunStarted(run=run, version=version):
                 self.run, self.version = run, version
             case Forked(run=run):
-                self.run = run
+                self.run, self.is_fork = run, True
                 self.open.clear()  # nothing of what was under way belongs to this one
             case Judged(bound=bound, verdict=Allow()):
                 self.bounds.add(bound.encode())

@@ -6,7 +6,8 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -39,8 +40,8 @@ class RunFolder:
     """
 
     path: Path
-    outside: bool = False
-    unsealed: bool = False
+    outside: bool = field(default=False, compare=False)
+    unsealed: bool = field(default=False, compare=False)
 
     @property
     def id(self) -> str:
@@ -142,17 +143,32 @@ class RunFolder:
     def fork(self) -> Fork | None:
         """Return in what this run differs from the one it is a fork of, None if it is none.
 
-        Raises LedgerDamagedError, MissingFileError.
+        Raises LedgerDamagedError where its ledger tells otherwise, MissingFileError.
         """
         path = self.path / "fork.json"
         try:
-            return msgspec.json.decode(path.read_bytes(), type=Fork)
+            plain = msgspec.json.decode(path.read_bytes())
+            fork = msgspec.convert(plain, Fork)
+            told = self.record(fork.at + 1)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise MissingFileError(f"{path}: {error.strerror}") from error
         except (msgspec.MsgspecError, RecursionError) as error:
             raise LedgerDamagedError(f"{path}: {error}") from error
+        if (
+            not isinstance(told, Forked)
+            or (told.of, told.at) != (fork.of, fork.at)
+            or told.differs not in ("", hash_as_stored(fork, plain)[:32])
+        ):
+            raise LedgerDamagedError(f"{path}: it is not what the run was forked with")
+        return fork
+
+    def record(self, number: int) -> Event | None:
+        """Return the event of a line, None where there is none. Raises OSError, MsgspecError."""
+        with self.ledger.open("rb") as file:
+            line = next(islice(file, max(0, number - 1), None), b"")
+        return decode_line(line).event if line else None
 
     def plan(self) -> Plan:
         """Return what the run was given, to go on with it.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agentcli.core.event import Answered
 from agentcli.core.record import encode
-from agentcli.errors import AgentcliError, LedgerError
+from agentcli.errors import AgentcliError, LedgerDamagedError, LedgerError
 from agentcli.ledger.allowed import Allowed
 from agentcli.ledger.beside import KEPT, Beside
 from agentcli.ledger.folder import RunFolder
@@ -108,6 +108,8 @@ def prove(state: Path, folder: RunFolder, signers: Path | None = None) -> Proof:
         proof.faults += unallowed
         proof.more_faults += more_unallowed
     hold_against(proof, heads, walk, allowed.run)
+    if allowed.is_fork and not (folder.path / "fork.json").exists():
+        proof.faults.append(Fault("gone", "fork.json, which says in what it is another run"))
     here = witness_of(state, folder.path) is not None and not folder.imported.exists()
     if here and allowed.run not in ("", folder.id):
         text = f"it is the run {allowed.run}, in a folder of another name"
@@ -118,6 +120,16 @@ def prove(state: Path, folder: RunFolder, signers: Path | None = None) -> Proof:
     proof.faults += faults[:MOST_TOLD]
     proof.more_faults += len(faults[MOST_TOLD:])
     proof.notes += notes
+    return proof
+
+
+def refuse_damaged(state: Path, folder: RunFolder) -> Proof:
+    """Return the proof of a run; raise LedgerDamagedError where it is not what was written."""
+    proof = prove(state, folder)
+    if not proof.is_ok:
+        hint = f"See what is wrong: agentcli audit verify {folder.id}"
+        first = f"{proof.faults[0].word}: {proof.faults[0].text}"
+        raise LedgerDamagedError(f"{folder.id}: it is not what was written: {first}", hint=hint)
     return proof
 
 
@@ -232,7 +244,7 @@ def policy_of(folder: RunFolder, proof: Proof) -> str:
         given = folder.given()
     except AgentcliError as error:
         if (folder.path / "plan.json").exists():
-            proof.faults.append(Fault("edited", f"plan.json: {error}"))
+            proof.faults.append(Fault("edited", str(error)))
         else:
             proof.notes.append("plan.json is not here: what was allowed is not computed anew")
         return ""

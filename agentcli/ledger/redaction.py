@@ -10,7 +10,7 @@ from pathlib import Path
 from agentcli.core.event import Redacted, ToolEnded
 from agentcli.core.redact import mark_of, name_in
 from agentcli.errors import InputError, LedgerError
-from agentcli.ledger.beside import Beside, output_of
+from agentcli.ledger.beside import Beside, output_of, present
 from agentcli.ledger.file import FileJournal
 from agentcli.ledger.folder import RunFolder, all_runs
 from agentcli.ledger.read import records_of

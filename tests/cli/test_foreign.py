@@ -1,5 +1,6 @@
 """A run's folder that somebody else has made: it is looked at, and nothing in it ever runs."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -139,3 +140,42 @@ def test_a_forged_undo_in_a_bundle_runs_in_no_fork(program: Program, saga: bool)
         program.run("resume", "last", "--steps", "9")
         assert "nothing to undo" in program.run("undo", "last", "--yes").stdout
     assert log(program) == ["book hotel"]
+
+
+def harmed(folder: Path, harm: str, where: dict[str, object]) -> None:
+    """Change where a run works, beside its ledger."""
+    path = folder / "fork.json"
+    if harm == "planted":
+        plan = json.loads((folder / "plan.json").read_text())
+        fork = {"kind": "fork", "of": "x", "at": 3, "model": plan["model"]}
+        path.write_text(json.dumps({**fork, "sandbox": {**plan["sandbox"], **where}}))
+        return
+    fork = json.loads(path.read_text())
+    path.write_text(json.dumps({**fork, "sandbox": {**fork["sandbox"], **where}}))
+    if harm == "gone":
+        path.unlink()
+
+
+@pytest.mark.parametrize("harm", ["planted", "edited", "gone"])
+def test_where_a_fork_works_stands_in_its_ledger(program: Program, harm: str) -> None:
+    program.play(call("calculator", expression="1+1"), {"text": "ok"}, words=("--steps", "1"))
+    (folder,) = (program.home / "runs").iterdir()
+    if harm != "planted":
+        assert program.run("runs", "fork", "last").returncode == 0
+        folder = max((program.home / "runs").iterdir())
+    assert program.run("audit", "verify", folder.name).returncode == 0
+    harmed(folder, harm, {"backend": "local", "hidden": []})
+    proof = program.run("audit", "verify", folder.name)
+    assert (proof.returncode, "fork.json" in proof.stdout) == (73, True), proof.stdout
+    for words in (("resume", folder.name, "--steps", "9"), ("runs", "fork", folder.name)):
+        ended = program.run(*words)
+        assert ended.returncode == 73, ended.stderr
+
+
+def test_a_ledger_written_anew_is_no_source_of_what_runs(program: Program) -> None:
+    turns = (call("shell", command="date > d"), {"text": "ok"})
+    forge(Path(program.play(*turns, words=("--sandbox", SANDBOX)).document["ledger"]))
+    for words in (("runs", "fork", "last"), ("replay", "last", "--tools", "live")):
+        ended = program.run(*words)
+        assert (ended.returncode, "not what was written" in ended.stderr) == (73, True)
+    assert len(list((program.home / "runs").iterdir())) == 1
