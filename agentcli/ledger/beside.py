@@ -9,7 +9,7 @@ from agentcli.core.event import Event, Input, Outcome, Redacted, RunStarted, Too
 from agentcli.core.record import tag_of
 from agentcli.core.redact import name_in
 from agentcli.ledger.folder import RunFolder
-from agentcli.ledger.vault import CLEANED_FOR_GOOD, is_salted, kept_in
+from agentcli.ledger.vault import CLEANED_FOR_GOOD, find_secret, kept_in
 from agentcli.ledger.walk import Fault
 
 # Kinds whose marks stand for something that is kept. A decision repeats what it follows from.
@@ -60,7 +60,7 @@ class Beside:
         # A redaction takes the one key of an older ledger along: then nothing more can be checked.
         checked = [] if self.version == 1 and self.redacted else sorted(kept)
         for name in checked:
-            if is_other_value(folder.private, name):
+            if find_secret(folder.private, name) is None:
                 faults.append(Fault("edited", f"private/{name} is not what was written"))
         gone = self.compare_outputs(folder, faults)
         if gone and here:
@@ -103,21 +103,6 @@ def handle_of(path: Path) -> str:
         while part := file.read(1 << 20):
             digest.update(part)
     return digest.hexdigest()[:24] + path.suffix
-
-
-def is_other_value(private: Path, name: str) -> bool:
-    """Say whether a private file is not what it was.
-
-    One of a ledger of version 1 has its salt in the file `key`.
-    """
-    try:
-        data = (private / name).read_bytes()
-        key = (private / "key").read_bytes() if (private / "key").exists() else None
-    except OSError:
-        return True
-    if is_salted(name, data):
-        return False
-    return key is None or not is_salted(name, key + data)
 
 
 def present(folder: RunFolder, handles: set[str]) -> set[str]:

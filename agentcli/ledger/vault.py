@@ -112,21 +112,24 @@ def encoded(secret: str) -> bytes:
 
 
 def find_secret(folder: Path, mark: str) -> str | None:
-    """Return the secret that a private folder holds for a mark, or None; makes no folder."""
+    """Return the secret that a private folder holds for a mark, or None; makes no folder.
+
+    One that was changed is none: what stands there would go where the secret went, into the
+    arguments of calls too. In a ledger of version 1 the salt of all is in the file `key`.
+    """
     name = name_in(mark)
     try:
         data = (folder / name).read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+        if not is_salted(name, data):
+            data = (folder / "key").read_bytes() + data
+        secret = data[SALT_BYTES:] if is_salted(name, data) else None
+        return None if secret is None else secret.decode("utf-8", "surrogatepass")
+    except (OSError, UnicodeDecodeError):
         return None
-    secret = data[SALT_BYTES:] if is_salted(name, data) else data
-    try:
-        return secret.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError:
-        return None  # it was changed: whatever it was, it is gone
 
 
 def is_salted(name: str, data: bytes) -> bool:
-    """Say whether a file begins with the salt of its name. Older ones hold the bare secret."""
+    """Say whether a salt and a secret are those of a name."""
     salt = data[:SALT_BYTES]
     return hmac.digest(salt, data[SALT_BYTES:], "sha256").hex()[:16] == name
 

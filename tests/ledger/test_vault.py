@@ -1,6 +1,8 @@
 import stat
 from pathlib import Path
 
+import pytest
+
 from agentcli.core.event import Replied, Started, ToolEnded, UserSaid
 from agentcli.core.fold import fold_all
 from agentcli.core.redact import Redactor, name_in
@@ -123,3 +125,13 @@ def test_a_private_file_that_was_changed_to_rubbish_is_gone_and_no_crash(tmp_pat
     (blob,) = (tmp_path / "private").iterdir()
     blob.write_bytes(b"\xff" * 50)
     assert Vault(tmp_path / "private").restore(said) == said
+
+
+@pytest.mark.parametrize("content", ["bare", "salted"])
+def test_what_was_put_in_the_place_of_a_secret_is_not_used(tmp_path: Path, content: str) -> None:
+    vault = Vault(tmp_path / "private")
+    mark = vault.clean_text(SECRET)
+    (blob,) = (tmp_path / "private").iterdir()
+    salt = blob.read_bytes()[:32] if content == "salted" else b""
+    blob.write_bytes(salt + b"x; rm -r *")
+    assert Vault(tmp_path / "private").restore_text(mark) == mark
