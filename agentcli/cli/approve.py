@@ -206,7 +206,8 @@ def show_all(asking: "Asking", found: "list[Asked]", as_json: bool) -> int:
         )
         return 0
     for asked in found:
-        print(f"{asked.step} · record {asked.record} · bound {asked.question.bound}")
+        bound = asked.question.bound[:SHORTEST_BOUND]
+        print(f"{asked.step} · record {asked.record} · bound {bound}")
         card = terminal.card_of(asked.question)
         print(*card_lines(card, terminal.width(), terminal.is_color(sys.stdout)), "", sep="\n")
     return 0

@@ -57,7 +57,7 @@ def ask_card(
     except KeyboardInterrupt:
         choice = Choice("stop")
     except WithdrawnError:
-        keys.say("\n(taken back)\n")
+        keys.say("\n(no longer asked here)\n")
         choice = Choice("no", "withdrawn")
     except (EOFError, OSError, termios.error):
         choice = Choice("stop")  # the terminal is gone; whoever resumes is asked again

@@ -62,6 +62,11 @@ def test_a_parked_run_goes_on_with_the_yes_of_a_script_to_what_it_looked_at(
     assert question["tool"] == "own"
     assert question["arguments"] == {"to": "a.txt"}
     assert question["facts"]["files"] == {"a.txt": ""}
+    head, _, rest = program.run("approve", "last", "--show").stdout.partition("\n")
+    assert (
+        head == f"{question['step']} · record {question['record']} · bound {question['bound'][:12]}"
+    )
+    assert rest.startswith("May this run?  irreversible\n  own\n")
     ended = program.run("approve", "last", "--bound", question["bound"][:12], "--json")
     document = json.loads(ended.stdout)
     assert (ended.returncode, document["status"], document["answer"]) == (0, "done", "all done")
@@ -172,8 +177,8 @@ def test_of_several_questions_one_has_to_be_named(program: Program) -> None:
     assert ambiguous.returncode == 65
     for name in (second["step"], second["step"][-2:], str(second["record"])):
         shown = program.run("approve", "last", name, "--show")
-        assert second["bound"] in shown.stdout
-        assert first["bound"] not in shown.stdout
+        assert second["bound"][:12] in shown.stdout
+        assert first["bound"][:12] not in shown.stdout
     wrong = program.run("approve", "last", second["step"], "--bound", first["bound"])
     assert wrong.returncode == 77
     ended = program.run("approve", "last", second["step"], "--bound", second["bound"])
@@ -233,7 +238,7 @@ def test_a_run_in_a_terminal_is_answered_from_another_one(program: Program) -> N
         assert (ended.returncode, ended.stderr) == (0, "")
         assert re.fullmatch(r"answered: yes · own · main/\S+\n", ended.stdout)
         shown = person.sees("all done")
-        assert "(taken back)" in shown
+        assert "(no longer asked here)" in shown
         assert f"answered by {ME}: yes" in shown
         person.sees("replay: agentcli replay")
     assert ran(program) == "a.txt"
