@@ -1,7 +1,7 @@
 """Finds the files that ship with the program and those of its user."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from agentcli.errors import ConfigError
@@ -56,6 +56,13 @@ def platform_folder(kind: str) -> str:
 def is_path(name: str) -> bool:
     """Return whether a profile or a task is named by its file, and not by its name."""
     return "/" in name or name.endswith((".yaml", ".yml"))
+
+
+def hint_of_names(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return what else to say for a name that is not known: its path, if there is such a file."""
+    if os.path.isfile(name):  # false for what no file can be named
+        return f"The file is named by its path: ./{name}"
+    return f"{kind}: {', '.join(sorted(known))}"
 
 
 def folders(kind: str, project: Path | None = None) -> Iterator[Path]:

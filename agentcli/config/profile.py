@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agentcli.asset import is_path
+from agentcli.asset import hint_of_names, is_path
 from agentcli.config.layer import Layer, set_fields
 from agentcli.config.limit import MOST_USD
 from agentcli.config.mount import MountSettings
@@ -152,9 +152,8 @@ def find_profile(name: str, known: Mapping[str, Path]) -> Path:
     if is_path(name):
         return Path(name)
     if name not in known:
-        names = ", ".join(sorted(known))
         message = f"there is no profile `{name}`{did_you_mean(name, known)}"
-        raise MissingFileError(message, hint=f"Profiles: {names}")
+        raise MissingFileError(message, hint=hint_of_names("Profiles", name, known))
     return known[name]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from agentcli.asset import is_path
+from agentcli.asset import hint_of_names, is_path
 from agentcli.config.profile import Budget
 from agentcli.config.settings import Config
 from agentcli.core.step import Agent, Checks
@@ -151,13 +151,12 @@ def beside(source: Source, profile: str, config: Config) -> str:
 
 
 def find_task(name: str, config: Config) -> Path:
-    path = Path(name)
     if is_path(name):  # never a bare name: a file of a foreign folder must not go before ours
-        return path
+        return Path(name)
     known = config.named_files("tasks")
     if name not in known:
-        message = f"{name}: no such file, nor a task of this name{did_you_mean(name, known)}"
-        raise MissingFileError(message, hint=f"Tasks: {', '.join(sorted(known))}")
+        message = f"there is no task `{name}`{did_you_mean(name, known)}"
+        raise MissingFileError(message, hint=hint_of_names("Tasks", name, known))
     return known[name]
 
 

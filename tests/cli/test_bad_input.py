@@ -23,7 +23,7 @@ OK = {"text": "ok"}
         (("run", "--prompt", "x", "--model", "scripted:nope.yaml"), 66, "nope.yaml"),
         (("run", "--prompt", "x", "-C", "/nowhere"), 66, "/nowhere"),
         (("run", "nope.yaml"), 66, "nope.yaml"),
-        (("run", "nope"), 66, "nor a task"),
+        (("run", "nope"), 66, "there is no task `nope`\nTasks: "),
         (("run", "orders", "--var", "mont=x"), 64, "did you mean `month`"),
         (("run", "orders", "--var", "month"), 64, "name=value"),
         (("resume", "nope"), 66, "no such run"),
@@ -43,6 +43,14 @@ def test_it_is_said_what_is_wrong(
     ended = program.run(*words)
     assert says in ended.stderr
     assert (ended.returncode, ended.stdout) == (code, "")
+
+
+def test_a_file_without_its_path_is_pointed_to(program: Program) -> None:
+    (program.folder / "nope").write_text("goal: x\n")
+    for words in (("run", "nope"), ("run", "--prompt", "x", "--profile", "nope")):
+        ended = program.run(*words)
+        assert ended.returncode == 66
+        assert ended.stderr.endswith("`nope`\nThe file is named by its path: ./nope\n")
 
 
 @pytest.mark.parametrize(
