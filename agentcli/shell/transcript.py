@@ -96,7 +96,8 @@ class Transcript:
                 self.running.pop(step, None)
                 self.calls[step], self.facts[step] = call, facts
             case Judged(step=step, verdict=Allow(tier=tier) | Ask(tier=tier)):
-                if tier == "reversible":
+                known = self.calls.get(step)
+                if tier == "reversible" and (known is None or known.origin != "undo"):
                     self.undoable.add(step)
             case Judged(step=step, verdict=Deny(reason=reason)):
                 self.told.add(step)

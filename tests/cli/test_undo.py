@@ -213,6 +213,9 @@ def test_a_saga_that_fails_undoes_what_it_did(program: Program) -> None:
     assert ended.returncode == 1, ended.stderr
     assert log(program) == ["book hotel", "book train", "cancel train", "cancel hotel"]
     assert "2 of 2 calls" in ended.stderr
+    drawn = program.run("replay", "last").stdout
+    assert "undo: call.2.0" in drawn
+    assert "✓ cancel 5 hotel\n" in drawn, "what undoes a call is not undone itself"
     assert program.run("replay", "last", "--verify").stdout.startswith("ok:")
 
 
