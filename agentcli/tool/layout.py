@@ -2,15 +2,10 @@
 
 import hashlib
 import os
-import re
 from pathlib import Path
 
-import msgspec
-
 from agentcli.errors import LedgerDamagedError, LedgerError, MissingFileError
-from agentcli.tool.snapshot import Kept
-
-DIGEST = re.compile(r"[0-9a-f]{64}")
+from agentcli.tool.snapshot import DIGEST, Kept, blob_path, paths_in
 
 
 def lay_out(store: Path, handle: str, folder: Path) -> int:
@@ -46,20 +41,16 @@ def read_snapshot(store: Path, handle: str) -> list[Kept]:
     """Return all paths of a snapshot, those above before those below, each within its folder."""
     data = read_blob(store, handle)
     try:
-        kept = msgspec.json.decode(data, type=list[Kept])
-    except (msgspec.MsgspecError, RecursionError) as error:
+        kept = paths_in(data)
+    except (ValueError, RecursionError) as error:
         raise LedgerDamagedError(f"{handle[:12]}: no state of a workspace: {error}") from error
-    for one in kept:
-        # Whoever could write into a workspace could have such a list kept, as a file's content.
-        if b"\0" in one.path or any(part in (b"", b".", b"..") for part in one.path.split(b"/")):
-            raise LedgerDamagedError(f"{handle[:12]}: it names {one.path!r}, which is no path")
     return sorted(kept, key=lambda one: one.path)
 
 
 def read_blob(store: Path, digest: str) -> bytes:
     if not DIGEST.fullmatch(digest):
         raise LedgerDamagedError(f"{digest!r} names no state of a workspace")
-    path = store / digest[:2] / digest
+    path = blob_path(store, digest)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -74,7 +65,7 @@ def is_link(store: Path, one: Kept) -> bool:
     """Say whether a path is a link: its content then is where it leads, and not kept as a file."""
     if one.mode or not DIGEST.fullmatch(one.content):
         return not one.mode
-    return not (store / one.content[:2] / one.content).exists()
+    return not blob_path(store, one.content).exists()
 
 
 def place(folder: Path, one: Kept) -> bytes:

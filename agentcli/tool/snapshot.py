@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import re
 import stat
 import time
 from contextlib import suppress
@@ -19,6 +20,7 @@ FILES_AT_MOST = 20_000
 BYTES_AT_MOST = 256 * 1024 * 1024
 # A file changed twice within one tick of the file system's clock keeps its stamp.
 TICK_NS = 20_000_000
+DIGEST = re.compile(r"[0-9a-f]{64}")
 SYNC_EACH_AT_MOST = 500
 # What opening says of a path that went, or became a link or a pipe, since it was listed.
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
@@ -37,6 +39,21 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     @staticmethod
     def of(path: str, mode: int, content: str) -> "Kept":
         return Kept(os.fsencode(path), mode, content)
+
+
+def paths_in(data: bytes) -> list[Kept]:
+    """Return all paths of a snapshot, each within its workspace. Raises ValueError for none."""
+    kept = msgspec.json.decode(data, type=list[Kept])
+    for one in kept:
+        # Whoever could write into a workspace could have such a list kept, as a file's content.
+        if b"\0" in one.path or any(part in (b"", b".", b"..") for part in one.path.split(b"/")):
+            raise ValueError(f"it names {one.path!r}, which is no path")
+    return kept
+
+
+def blob_path(store: Path, digest: str) -> Path:
+    """Return where the store keeps the content of this hash."""
+    return store / digest[:2] / digest
 
 
 class Stamp(msgspec.Struct, frozen=True):
@@ -173,13 +190,13 @@ class Snapshots:
         return digest
 
     def path_of(self, digest: str) -> Path:
-        return self.store / digest[:2] / digest
+        return blob_path(self.store, digest)
 
     def contents(self, handle: str) -> dict[bytes, Kept]:
         """Return what a snapshot holds, by path. Raises InputError if it is gone or not whole."""
         try:
-            return {k.path: k for k in msgspec.json.decode(self.data(handle), type=list[Kept])}
-        except msgspec.MsgspecError as error:
+            return {kept.path: kept for kept in paths_in(self.data(handle))}
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{self.path_of(handle)}: not a snapshot: {error}") from error
 
     def data(self, digest: str) -> bytes:

@@ -1,18 +1,14 @@
 """Takes out of the store what no run needs any more; contents are shared by all runs."""
 
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
+from agentcli.tool.snapshot import DIGEST, blob_path, paths_in
 
-from agentcli.tool.snapshot import Kept
-
-DIGEST = re.compile(r"[0-9a-f]{64}")
 ASIDE = ".unneeded"
 
 
@@ -64,9 +60,9 @@ def put_back(aside: Path, store: Path) -> None:
     if not aside.is_dir():
         return
     for path in aside.iterdir():
-        home = store / path.name[:2]
-        home.mkdir(mode=0o700, exist_ok=True)
-        os.rename(path, home / path.name)
+        home = blob_path(store, path.name)
+        home.parent.mkdir(mode=0o700, exist_ok=True)
+        os.rename(path, home)
     aside.rmdir()
 
 
@@ -80,7 +76,7 @@ def contents_of(store: Path, handles: set[str]) -> set[str]:
     """Return the hashes of the contents that the snapshots name; what is no snapshot names none."""
     found: set[str] = set()
     for handle in handles:
-        with suppress(OSError, msgspec.MsgspecError, RecursionError):
-            data = (store / handle[:2] / handle).read_bytes()
-            found.update(kept.content for kept in msgspec.json.decode(data, type=list[Kept]))
+        with suppress(OSError, ValueError, RecursionError):
+            data = blob_path(store, handle).read_bytes()
+            found.update(kept.content for kept in paths_in(data))
     return found

@@ -1,17 +1,19 @@
 """Files are put back just as they were, whatever became of them, and nothing else is touched."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentcli.errors import InputError
 from agentcli.tool.restore import after_changes, put_back, restoring
-from agentcli.tool.snapshot import Snapshots
+from agentcli.tool.snapshot import Kept, Snapshots
 
 NAMES = ("a", "b", "d", "d/x", "d/e", "d/e/y")
 # What a path can be: a file by its text, a link by its target, a folder, or nothing.
@@ -143,6 +145,15 @@ def test_what_was_kept_and_is_not_what_it_was_is_not_put_back(
     with pytest.raises(InputError, match="what was kept is"):
         undo(snapshots, before, after)
     assert (snapshots.workspace / "a.txt").read_text() == "by the call"
+
+
+@pytest.mark.parametrize("path", [b"../out", b"a/../../out", b"/out", b""])
+def test_a_state_that_names_a_path_elsewhere_is_none(snapshots: Snapshots, path: bytes) -> None:
+    forged = msgspec.json.encode([Kept(path, 0o600, "0" * 64)])
+    (snapshots.workspace / "data.json").write_bytes(forged)
+    snapshots.take()
+    with pytest.raises(InputError, match="which is no path"):
+        snapshots.contents(hashlib.sha256(forged).hexdigest())
 
 
 def test_what_is_foretold_is_what_comes(snapshots: Snapshots) -> None:
