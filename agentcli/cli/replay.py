@@ -163,7 +163,7 @@ def watch_run(
 def verify_run(folder: "RunFolder") -> int:
     """Print whether the ledger is what its rules make of its facts."""
     from agentcli.cli.differ import print_difference
-    from agentcli.compose.session import rules_of
+    from agentcli.compose.rules import rules_of
     from agentcli.core.record import encode
     from agentcli.errors import InputError
     from agentcli.ledger.follow import Follower

@@ -134,7 +134,7 @@ def carry_out(
     import asyncio
 
     from agentcli.cli.document import print_json
-    from agentcli.compose.session import quiet_front
+    from agentcli.compose.front import quiet_front
     from agentcli.compose.undo import Undo
     from agentcli.core.visible import visible
 

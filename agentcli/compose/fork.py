@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from agentcli import __version__, asset
 from agentcli.compose.mount import refuse_changed_places
 from agentcli.compose.plan import absolute, refuse_other_price, sandbox_spec
-from agentcli.compose.session import rules_of, store_tool
+from agentcli.compose.rules import rules_of
+from agentcli.compose.tools import store_tool
 from agentcli.config.settings import Config
 from agentcli.core.decide import decide
 from agentcli.core.event import Ended, Forked, Prepared, Recorded, Started, ToolEnded

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from agentcli import asset
+from agentcli.compose.front import Front, quiet_front
 from agentcli.compose.key import Credentials
 from agentcli.compose.model import make_model
 from agentcli.compose.outcome import Outcome, outcome_of
-from agentcli.compose.session import Front, Session, quiet_front
+from agentcli.compose.session import Session
 from agentcli.core.event import Answered, Edited, Input, Pause, Paused, Prepared
 from agentcli.core.plan import Plan
 from agentcli.core.sandbox import SandboxSpec

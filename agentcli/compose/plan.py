@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 import agentcli.sandbox
 from agentcli import __version__, asset
+from agentcli.compose.judge import pattern_of
 from agentcli.compose.mount import refuse_bad_workspace, resolve_mounts
-from agentcli.compose.session import pattern_of, schema_of, store_tool
+from agentcli.compose.tools import schema_of, store_tool
 from agentcli.config.profile import PriceSettings, Profile, SandboxSettings
 from agentcli.config.project import INSTRUCTIONS
 from agentcli.config.settings import Config

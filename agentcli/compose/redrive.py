@@ -9,12 +9,13 @@ from msgspec.structs import replace
 from agentcli import asset
 from agentcli.approval.recorded import RecordedAnswers
 from agentcli.compose.cue import Prompter
+from agentcli.compose.front import Front
 from agentcli.compose.key import Credentials
 from agentcli.compose.model import make_model, recorded_replies
 from agentcli.compose.mount import refuse_changed_places
 from agentcli.compose.oneshot import OneShot, refuse_unusable
 from agentcli.compose.plan import backends
-from agentcli.compose.session import Front, Session
+from agentcli.compose.session import Session
 from agentcli.core.event import BudgetRaised, Checked, Prepared, Recorded, Started
 from agentcli.core.plan import Plan
 from agentcli.core.sandbox import SandboxSpec

@@ -1,16 +1,11 @@
-"""Puts a run together: the only module that knows the loop and the adapters."""
+"""A run in this process, put together of the loop and the adapters."""
 
 import asyncio
-import importlib
-import json
-import pkgutil
 import random
-import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from agentcli import __version__, asset
 from agentcli.approval.door import Door
@@ -21,9 +16,13 @@ from agentcli.approval.nobody import Nobody
 from agentcli.approval.signed import sign
 from agentcli.approval.who import local_name
 from agentcli.compose.box import LazySandbox
+from agentcli.compose.front import Front
+from agentcli.compose.judge import Judge
 from agentcli.compose.model import warm_model
 from agentcli.compose.outcome import Tally
+from agentcli.compose.rules import patterns, rules_of
 from agentcli.compose.taken import Taken
+from agentcli.compose.tools import base_request, stored_tools
 from agentcli.config.settings import load_config
 from agentcli.core.event import (
     Answered,
@@ -37,17 +36,15 @@ from agentcli.core.event import (
     Settled,
     Started,
 )
-from agentcli.core.message import Request, ToolSpec
-from agentcli.core.plan import Plan, StoredTool
+from agentcli.core.plan import Plan
 from agentcli.core.policy import Rules
-from agentcli.core.question import Answer, Question, Sign
+from agentcli.core.question import Sign
 from agentcli.core.state import RunState
-from agentcli.core.step import AskPerson, Pattern, StepId
+from agentcli.core.step import AskPerson, StepId
 from agentcli.core.view import View
-from agentcli.core.visible import visible
 from agentcli.errors import AgentcliError, LedgerDamagedError, NotPermittedError
 from agentcli.ledger.file import FileJournal
-from agentcli.ledger.folder import Given, RunFolder
+from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.forged import told_as_damage
 from agentcli.ledger.seal import Seal
 from agentcli.ledger.vault import Outputs, Vault
@@ -55,64 +52,11 @@ from agentcli.loop.ask import Asker
 from agentcli.loop.check import Checker
 from agentcli.loop.inbox import QueueInbox
 from agentcli.loop.perform import Acts, now_us
-from agentcli.loop.port import Approver, Model, Show, Toolbox
+from agentcli.loop.port import Approver, Model, Toolbox
 from agentcli.loop.run import run as run_loop
 from agentcli.sandbox.endpoint import find_endpoint, image_id
 from agentcli.tool.gateway import Gateway
-from agentcli.tool.manifest import LoadedTool
-from agentcli.tool.schema import Arguments
 from agentcli.tool.snapshot import Snapshots
-
-
-def patterns() -> dict[str, Pattern]:
-    """Return every pattern by its file's name."""
-    import agentcli.pattern
-
-    names = [module.name for module in pkgutil.iter_modules(agentcli.pattern.__path__)]
-    return {name: importlib.import_module(f"agentcli.pattern.{name}").advance for name in names}
-
-
-def rules_of(given: Given) -> Rules:
-    return Rules(patterns(), given.plan.policy, given.policy)
-
-
-def say_on_stderr(text: str) -> None:
-    print(visible(text), file=sys.stderr, flush=True)
-
-
-@dataclass
-class Front:
-    """What a run shows itself on. show_card: None where nobody can be asked.
-
-    recall: takes what was before this process. say: takes words for a person.
-    """
-
-    publish: Callable[[Recorded], None]
-    show: Show
-    show_card: Callable[[Question], Awaitable[Answer]] | None = None
-    recall: Callable[[Recorded], None] = lambda rec: None
-    say: Callable[[str], None] = say_on_stderr
-
-
-def quiet_front() -> Front:
-    return Front(lambda rec: None, lambda signal: None)
-
-
-def stored_tools(plan: Plan) -> dict[str, LoadedTool]:
-    """Return the tools of a plan just as they were when it was made."""
-    from agentcli.tool.manifest import Manifest
-
-    tools = {}
-    for name, stored in plan.tools.items():
-        manifest = Manifest.model_validate_json(json.dumps(stored.manifest))
-        digest = plan.policy.tools[name].digest
-        arguments = Arguments(manifest.parameters)
-        tools[name] = LoadedTool(manifest, stored.script, digest, Path(name), arguments)
-    return tools
-
-
-def store_tool(tool: LoadedTool) -> StoredTool:
-    return StoredTool(tool.manifest.model_dump(mode="json", exclude_unset=True), tool.script)
 
 
 @dataclass
@@ -371,43 +315,6 @@ def cause_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return told or group
 
 
-def base_request(plan: Plan) -> Request:
-    offered = [plan.tools[name].manifest for name in plan.policy.offered]
-    specs = (ToolSpec(m["name"], m["description"], schema_of(m)) for m in offered)
-    return Request(
-        plan.model,
-        plan.system,
-        (),
-        tuple(sorted(specs, key=lambda spec: spec.name)),
-        plan.max_tokens,
-        plan.effort,
-        plan.agent.checks.answer_schema,
-    )
-
-
-def schema_of(manifest: dict[str, Any]) -> dict[str, Any]:
-    return {"additionalProperties": False, **manifest["parameters"]}
-
-
 def outputs_seen_at(plan: Plan, folder: RunFolder) -> str:
     """Return where tools find whole outputs: on the bare host, where they really are."""
     return str(folder.outputs) if plan.sandbox.backend == "local" else "/outputs"
-
-
-class Judge:
-    """Holds texts against schemas and patterns, both on an engine that cannot be made to hang."""
-
-    def problems(self, schema: dict[str, Any], text: str) -> list[str]:
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            return [f"$: the answer must be one JSON value and nothing else: {error}"]
-        return Arguments(schema).problems(value)
-
-    def matches(self, pattern: str, text: str) -> bool:
-        return not pattern_of(pattern).problems(text)
-
-
-def pattern_of(pattern: str) -> Arguments:
-    """Return what holds a text against a pattern. Raises SchemaError."""
-    return Arguments({"type": "string", "pattern": pattern})

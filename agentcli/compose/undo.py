@@ -9,8 +9,9 @@ from pathlib import Path
 
 from agentcli import asset
 from agentcli.approval.who import local_name
+from agentcli.compose.front import Front
 from agentcli.compose.oneshot import signals
-from agentcli.compose.session import Front, Session
+from agentcli.compose.session import Session
 from agentcli.core.event import Dropped, Paused, Recorded, Settled, UndoAsked
 from agentcli.core.message import ModelError, Reply, Request
 from agentcli.core.plan import Plan

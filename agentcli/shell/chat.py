@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from agentcli import __version__, asset
+from agentcli.compose.front import Front
 from agentcli.compose.oneshot import OneShot
 from agentcli.compose.outcome import EXIT_OF_PARKING, WHY_PARKED, Tally
-from agentcli.compose.session import Front, Session
+from agentcli.compose.session import Session
 from agentcli.config.limit import MOST_USD
 from agentcli.core.event import (
     BudgetRaised,

@@ -5,9 +5,9 @@ from typing import TextIO
 
 import msgspec
 
+from agentcli.compose.front import Front
 from agentcli.compose.oneshot import OneShot
 from agentcli.compose.outcome import Outcome, in_one_line
-from agentcli.compose.session import Front
 from agentcli.core.event import (
     Failed,
     Judged,

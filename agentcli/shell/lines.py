@@ -6,9 +6,10 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TextIO
 
+from agentcli.compose.front import Front
 from agentcli.compose.oneshot import OneShot, run_to_end, signals
 from agentcli.compose.outcome import Outcome, answer_in, exit_when_failed, outcome_of
-from agentcli.compose.session import Front, Session
+from agentcli.compose.session import Session
 from agentcli.core.event import Failed, Grown, Paused, Recorded, Settled, UserSaid
 from agentcli.core.step import ROOT, StepId
 from agentcli.errors import InputError

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TextIO
 
+from agentcli.compose.front import Front
 from agentcli.compose.oneshot import OneShot, run_to_end
 from agentcli.compose.outcome import Outcome
-from agentcli.compose.session import Front
 from agentcli.core.event import Paused, Recorded
 from agentcli.core.question import Answer, Question
 from agentcli.core.visible import visible

@@ -8,8 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from agentcli.compose.session import rules_of, stored_tools
+from agentcli.compose.rules import rules_of
 from agentcli.compose.taken import Taken
+from agentcli.compose.tools import stored_tools
 from agentcli.core.decide import decide
 from agentcli.core.event import (
     BudgetRaised,
