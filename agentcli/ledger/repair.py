@@ -12,7 +12,7 @@ from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.line import Chain
 from agentcli.ledger.proof import Proof, heads_of, hold_against, tell_unsealed
 from agentcli.ledger.seal import HAS_SEAL, Head, Seal, witness_of
-from agentcli.ledger.vault import sync_folder
+from agentcli.ledger.vault import sync_folder, write_all
 from agentcli.ledger.walk import Fault, Walk
 
 
@@ -136,7 +136,7 @@ def repair(state: Path, folder: RunFolder, cut: Cut, now_us: int) -> str:
             chain.seq, chain.epoch, chain.hash = cut.end.count, cut.epoch, cut.end.hash
             recovered = Recovered(cut.epoch, "repair", cut.cut_bytes, digest, kept)
             line = chain.write(recovered, now_us)[1]
-            os.write(file, line)
+            write_all(file, line)
             os.fdatasync(file)
             size = cut.end.size_bytes + len(line)
             end = Head(folder.id, chain.seq, chain.hash, chain.epoch, size)

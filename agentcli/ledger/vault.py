@@ -162,9 +162,7 @@ def write_private(path: Path, data: bytes, sync_file: Callable[[int], None] = os
     try:
         file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(file, rest) :]
+            write_all(file, data)
             sync_file(file)
         finally:
             os.close(file)
@@ -174,6 +172,13 @@ def write_private(path: Path, data: bytes, sync_file: Callable[[int], None] = os
         beside.unlink(missing_ok=True)
         hint = "Mend its disk, or set AGENTCLI_HOME to a folder that can be written."
         raise LedgerError(f"{path}: cannot be written: {error.strerror}", hint=hint) from error
+
+
+def write_all(file: int, data: bytes) -> None:
+    """Write all of it: a nearly full disk takes a part before it says so. Raises OSError."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(file, rest) :]
 
 
 def sync_folder(folder: Path, sync_file: Callable[[int], None] = os.fsync) -> None:
