@@ -130,7 +130,7 @@ def sign(
         )
     if is_written(folder.ledger):
         raise LedgerBusyError(f"{folder.id}: it is under way: sign it once it has stopped")
-    sign_head(folder.path, Path(os.path.expanduser(key)))
+    sign_head(folder.path, Path(os.path.expanduser(key)), proof.records)
     print(f"Signed: {counted(proof.records, 'record')}, in {SIGNATURE}")
 
 

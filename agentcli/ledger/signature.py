@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from agentcli.errors import InputError, LedgerError, MissingFileError, UnavailableError
-from agentcli.ledger.seal import HEAD, HEAD_BYTES, Head
+from agentcli.ledger.seal import HEAD, HEAD_BYTES, Head, read_head
 from agentcli.ledger.vault import write_private
 
 NAMESPACE = "agentcli-ledger"
@@ -27,14 +27,20 @@ class SignatureError(Exception):
     """It is none, or not by anyone who may sign. Says why."""
 
 
-def sign(folder: Path, key: Path) -> None:
+def sign(folder: Path, key: Path, count: int) -> None:
     """Sign the head of a run. ssh-keygen asks for a passphrase by itself.
 
-    Raises MissingFileError, InputError where the key does not sign, UnavailableError.
+    count: how many records it has to seal. A head may say less after a power cut.
+    Raises MissingFileError, InputError where the head or the key will not do, UnavailableError.
     """
     if not key.is_file():
         raise MissingFileError(f"{key}: no such key")
-    head = (folder / HEAD).read_bytes()
+    path = folder / HEAD
+    sealed = read_head(path)
+    if sealed is None or sealed.count != count:
+        hint = f"It is written anew by: agentcli resume {folder.name}"
+        raise InputError(f"{path}: it does not seal all of the {count} records", hint=hint)
+    head = path.read_bytes()
     words = ["-Y", "sign", "-q", "-f", str(key), "-n", NAMESPACE]
     ended = keygen(words, head, limit_s=None)
     if ended.returncode or not ended.stdout.endswith(END):

@@ -293,6 +293,26 @@ def test_a_signature_says_who_and_how_far_here_and_elsewhere(program: Program) -
     assert (code, "but not this" in text) == (73, True)
 
 
+@pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="needs OpenSSH")
+def test_no_head_is_signed_for_more_than_it_seals(program: Program) -> None:
+    key = program.folder / "mine"
+    words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+    subprocess.run(words, check=True, capture_output=True)
+    turns = (call("calculator", expression="1+1"), OK)
+    ledger = Path(program.play(*turns, words=("--steps", "1")).document["ledger"])
+    head = ledger.with_name("head.json")
+    older = head.read_bytes()
+    assert program.run("resume", "last", "--steps", "9").returncode == 0
+    for spoil in (lambda: head.write_bytes(older), head.unlink):
+        spoil()
+        assert told(program)[0] == 0
+        ended = program.run("audit", "sign", "last", "--key", str(key))
+        assert (ended.returncode, "does not seal all" in ended.stderr) == (65, True), ended.stderr
+        assert not ledger.with_name("head.json.sig").exists()
+    assert program.run("resume", "last").returncode == 0
+    assert program.run("audit", "sign", "last", "--key", str(key)).returncode == 0
+
+
 def test_nothing_is_signed_that_is_not_whole(program: Program, ledger: Path) -> None:
     (program.folder / "key").write_text("")
     ledger.write_bytes(ledger.read_bytes()[:-40])
