@@ -189,7 +189,11 @@ class Config:
             if path.stat().st_mode & 0o022:
                 hint = f"chmod go-w {path}"
                 raise ConfigError(f"{place}: {path} can be changed by others", hint=hint)
-            text = path.read_bytes()[:MOST_SIGNERS].decode()
+            with path.open("rb") as file:
+                data = file.read(MOST_SIGNERS + 1)
+            if len(data) > MOST_SIGNERS:
+                raise ConfigError(f"{place}: {path}: has more than {MOST_SIGNERS:,} bytes")
+            text = data.decode()
         except OSError as error:
             raise ConfigError(f"{place}: {path}: {error.strerror}") from error
         except UnicodeDecodeError:

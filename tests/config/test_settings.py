@@ -187,6 +187,7 @@ def test_nobody_may_approve_where_nothing_is_said(home: Path) -> None:
         ("# nobody\n\n", 0o600, "not a list of allowed signers"),
         ("ssh-ed25519 AAAA\n", 0o600, "not a list of allowed signers"),
         ("alice ssh-ed25519 AAAA\n", 0o666, "can be changed by others"),
+        ("alice ssh-ed25519 AAAA\n" * 5_000, 0o600, "has more than 100,000 bytes"),
         (None, 0o600, "No such file"),
     ],
 )
