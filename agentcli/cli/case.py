@@ -70,12 +70,10 @@ def make_case(
     The test fails when a decision, a call or the answer becomes another one. The data holds no
     private values; the test runs no tool and asks no server.
     """
-    import tempfile
-
     from agentcli import asset
     from agentcli.core.visible import visible
     from agentcli.ledger.bundle import opened_run, write_bundle
-    from agentcli.ledger.export import SHARED, exported
+    from agentcli.ledger.export import SHARED, exported, scratch_folder
 
     folder = Path.cwd() if to is None else to
     with opened_run(asset.state_home(), run) as source:
@@ -83,8 +81,8 @@ def make_case(
         if not NAME.fullmatch(named):
             raise UsageError(f"--name {visible(named)}: expected a-z, 0-9 and _, at most 64")
         title = source.given().plan.title
-        with tempfile.TemporaryDirectory(prefix="agentcli-") as home:
-            bundle = Path(home, "case.agentrun")
+        with scratch_folder() as home:
+            bundle = home / "case.agentrun"
             write_bundle(source, bundle, with_private=False, force=False)
             document, content = replayed(bundle, home), bundle.read_bytes()
     data, test = folder / f"{named}.agentrun", folder / f"test_{named}.py"
@@ -100,7 +98,7 @@ def make_case(
     return 0
 
 
-def replayed(bundle: Path, home: str) -> dict[str, Any]:
+def replayed(bundle: Path, home: Path) -> dict[str, Any]:
     """Return the document of the replay that the test will see. home: an empty one.
 
     Raises InputError where that is not what the run was, so that no test could pass.
@@ -122,14 +120,14 @@ def replayed(bundle: Path, home: str) -> dict[str, Any]:
     return document
 
 
-def replay(bundle: Path, home: str, *words: str) -> "subprocess.CompletedProcess[str]":
+def replay(bundle: Path, home: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     """Replay in a process and a home of their own, just as the test will."""
     import os
     import subprocess
     import sys
 
     argv = [sys.executable, "-m", "agentcli", "replay", str(bundle), *words]
-    env = {**os.environ, "AGENTCLI_HOME": home, "NO_COLOR": "1"}
+    env = {**os.environ, "AGENTCLI_HOME": str(home), "NO_COLOR": "1"}
     return subprocess.run(argv, env=env, cwd=home, capture_output=True, text=True, check=False)
 
 

@@ -3,7 +3,6 @@
 import json
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +28,7 @@ from agentcli.ledger.entry import (
     document_of,
     utc,
 )
-from agentcli.ledger.export import PRIVATE, exported
+from agentcli.ledger.export import PRIVATE, exported, scratch_folder
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.follow import Follower
 from agentcli.ledger.story import Story
@@ -97,21 +96,15 @@ def write_database(folders: Iterable[RunFolder], path: Path, *, force: bool) -> 
 
     Returns how many calls are in it. Raises InputError, MissingFileError, LedgerError.
     """
-    with exported(path, PRIVATE, force=force) as file:
+    with exported(path, PRIVATE, force=force) as file, scratch_folder() as beside:
+        built = beside / "audit.sqlite"
         try:
-            place = tempfile.TemporaryDirectory(prefix="agentcli-")
-        except OSError as error:
-            hint = "Set TMPDIR to a folder that can be written."
-            raise LedgerError(f"no temporary folder: {error.strerror}", hint=hint) from error
-        with place as beside:
-            built = Path(beside, "audit.sqlite")
-            try:
-                calls = build(folders, built)
-            except sqlite3.OperationalError as error:
-                hint = "Free space in TMPDIR, or set it to another folder."
-                raise LedgerError(f"{built}: cannot be written: {error}", hint=hint) from error
-            with built.open("rb") as whole:
-                shutil.copyfileobj(whole, file)
+            calls = build(folders, built)
+        except sqlite3.OperationalError as error:
+            hint = "Free space in TMPDIR, or set it to another folder."
+            raise LedgerError(f"{built}: cannot be written: {error}", hint=hint) from error
+        with built.open("rb") as whole:
+            shutil.copyfileobj(whole, file)
     return calls
 
 

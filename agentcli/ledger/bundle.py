@@ -17,7 +17,7 @@ import msgspec
 
 from agentcli.core.record import Record
 from agentcli.errors import InputError, LedgerError, MissingFileError
-from agentcli.ledger.export import PRIVATE, exported
+from agentcli.ledger.export import PRIVATE, exported, scratch_folder
 from agentcli.ledger.folder import RunFolder, find_run, runs_folder
 from agentcli.ledger.follow import Follower
 from agentcli.ledger.read import each_record
@@ -277,13 +277,8 @@ def opened_run(state: Path, wanted: str) -> Iterator[RunFolder]:
     if not is_bundle(wanted):
         yield find_run(state, wanted)
         return
-    try:
-        place = tempfile.TemporaryDirectory(prefix="agentcli-")
-    except OSError as error:
-        hint = "Set TMPDIR to a folder that can be written."
-        raise LedgerError(f"no temporary folder: {error.strerror}", hint=hint) from error
-    with place as folder:
-        yield unpack(Path(wanted), Path(folder))
+    with scratch_folder() as folder:
+        yield unpack(Path(wanted), folder)
 
 
 def is_bundle(wanted: str) -> bool:

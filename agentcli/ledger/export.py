@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -41,6 +42,18 @@ def exported(path: Path, mode: int, *, force: bool) -> Iterator[BinaryIO]:
         raise taken(path) from error
     except OSError as error:
         raise LedgerError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Yield a folder that is there only for as long as it is worked in. Raises LedgerError."""
+    try:
+        place = tempfile.TemporaryDirectory(prefix="agentcli-")
+    except OSError as error:
+        hint = "Set TMPDIR to a folder that can be written."
+        raise LedgerError(f"no temporary folder: {error.strerror}", hint=hint) from error
+    with place as folder:
+        yield Path(folder)
 
 
 def taken(path: Path) -> InputError:
