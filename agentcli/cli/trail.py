@@ -64,13 +64,15 @@ def chosen(trail: "Trail", run: str, wanted: str) -> "list[Story]":
 
 def named(stories: "list[Story]", wanted: str) -> "list[Story]":
     """Return the calls of a step, of the end of a step, or that a record tells of."""
+    from agentcli.core.step import ends_with
+
     exact = [story for story in stories if story.step == wanted]
     if exact:
         return exact
     if wanted.isdecimal():
         number = int(wanted[:18])
         return [story for story in stories if any(e.record == number for e in story.entries)]
-    return [story for story in stories if story.step.endswith(wanted)]
+    return [story for story in stories if ends_with(story.step, wanted)]
 
 
 def document(run: str, trail: "Trail", stories: "list[Story]") -> dict[str, Any]:

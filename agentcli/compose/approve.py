@@ -18,7 +18,7 @@ from agentcli.core.fold import fold_all
 from agentcli.core.plan import Plan
 from agentcli.core.question import Question
 from agentcli.core.state import Leaf, RunState
-from agentcli.core.step import AskPerson
+from agentcli.core.step import AskPerson, ends_with
 from agentcli.errors import InputError, UsageError
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.forged import told_as_damage
@@ -70,7 +70,7 @@ class Asking:
             return known
         by_record = [a for a in known if call in (str(a.record), str(a.prepared))]
         exact = by_record or [asked for asked in known if asked.step == call]
-        found = exact or [asked for asked in known if asked.step.endswith(call)]
+        found = exact or [asked for asked in known if ends_with(asked.step, call)]
         steps = list(dict.fromkeys(asked.step for asked in found or known))
         if not found:
             hint = f"It asks about: {', '.join(steps)}"

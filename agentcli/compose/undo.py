@@ -15,7 +15,7 @@ from agentcli.compose.session import Session
 from agentcli.core.event import Dropped, Paused, Recorded, Settled, UndoAsked
 from agentcli.core.message import ModelError, Reply, Request
 from agentcli.core.plan import Plan
-from agentcli.core.step import Undoing
+from agentcli.core.step import Undoing, ends_with
 from agentcli.core.tool import RESTORE
 from agentcli.core.tool import Undo as UndoCall
 from agentcli.errors import InputError
@@ -141,7 +141,7 @@ def turn_of(effect: Effect) -> str:
 
 
 def is_named(effect: Effect, name: str) -> bool:
-    return name in (str(effect.at), effect.step, effect.name)
+    return name == str(effect.at) or ends_with(effect.step, name)
 
 
 def foresee(plan: Plan, picked: Sequence[Effect], *, force: bool) -> Foresight:

@@ -175,7 +175,7 @@ def test_of_several_questions_one_has_to_be_named(program: Program) -> None:
     ]
     ambiguous = program.run("approve", "last", "main/call.0.9", "--show")
     assert ambiguous.returncode == 65
-    for name in (second["step"], second["step"][-2:], str(second["record"])):
+    for name in (second["step"], second["step"].rpartition("/")[2], str(second["record"])):
         shown = program.run("approve", "last", name, "--show")
         assert second["bound"][:12] in shown.stdout
         assert first["bound"][:12] not in shown.stdout

@@ -5,6 +5,11 @@ from typing import Any
 
 import pytest
 
+from agentcli.cli.trail import chosen
+from agentcli.core.step import Call
+from agentcli.errors import InputError
+from agentcli.ledger.story import Story
+from agentcli.ledger.trail import Trail
 from tests.cli.conftest import Program, call
 
 SECRET = "sk-ant-api03-" + "aB3" * 9
@@ -69,7 +74,7 @@ def test_a_call_is_found_by_its_step_the_end_of_it_or_a_record(program: Program)
     [
         (("last", "call.9.9"), 66, "no such call"),
         (("last", "99999"), 66, "no such call"),
-        (("last", ".0"), 65, "3 calls are named so"),
+        (("last", ".0"), 66, "no such call"),
         (("nope",), 66, "no such run"),
     ],
 )
@@ -80,6 +85,14 @@ def test_what_is_asked_wrongly_is_a_sentence(
     ended = program.run("audit", "trail", *words)
     assert says in ended.stderr
     assert (ended.returncode, ended.stdout) == (code, "")
+
+
+def test_the_end_that_two_calls_share_names_neither() -> None:
+    steps = ("main/work/call.1.0", "main/other/call.1.0")
+    trail = Trail({step: Story(step, Call("look")) for step in steps})
+    assert [story.step for story in chosen(trail, "r1", "work/call.1.0")] == [steps[0]]
+    with pytest.raises(InputError, match="2 calls are named so"):
+        chosen(trail, "r1", "call.1.0")
 
 
 def test_a_run_without_calls_has_an_empty_trail(program: Program) -> None:
