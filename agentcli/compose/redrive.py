@@ -60,10 +60,12 @@ class Redriven(Session):
 
     def publish(self, rec: Recorded) -> None:
         super().publish(rec)
+        loop = asyncio.get_running_loop()
         for fact in self.prompter.after(rec.event):
-            self.inbox.put(fact)
+            # What was started has then begun: a reply that is stopped has said something.
+            loop.call_soon(self.inbox.put, fact)
         # Once the whole batch is taken in: what it holds may go on by itself.
-        asyncio.get_running_loop().call_soon(self.look_up)
+        loop.call_soon(self.look_up)
 
     def look_up(self) -> None:
         for fact in self.prompter.when_idle():
