@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from agentcli.core.event import Answered, Edited, Input, Interrupted, Started
 from agentcli.core.step import AskPerson, Question, StepId
-from agentcli.loop.past import NOT_RECORDED, Past
+from agentcli.loop.past import NOT_RECORDED, Past, name_of
 
 
 @dataclass
@@ -18,7 +18,7 @@ class RecordedAnswers:
     past: Past
     put: Callable[[Input], None]
     holds: Callable[[StepId, AskPerson], str]
-    given: set[tuple[StepId, Question]] = field(default_factory=set)
+    given: set[tuple[StepId, bytes, Question]] = field(default_factory=set)
 
     def ask(self, start: Started, question: AskPerson) -> None:
         self.put(self.answer(start.id[0], question))
@@ -26,9 +26,10 @@ class RecordedAnswers:
     def answer(self, step: StepId, asked: AskPerson) -> Input:
         deed = self.past.find(step, asked.call)
         known = deed.answers.get(asked.question) if deed else None
-        again = (step, asked.question) in self.given
-        self.given.add((step, asked.question))
-        if isinstance(known, Edited):
+        key = (step, name_of(asked.call), asked.question)
+        again = key in self.given
+        self.given.add(key)
+        if isinstance(known, Edited) and not again:  # or it would be changed for ever
             return Edited(step, asked.bound, known.args)
         if isinstance(known, Answered) and not (again and asked.question == "did_it_happen"):
             why = self.holds(step, asked) if known.yes else ""
