@@ -12,6 +12,7 @@ from agentcli.errors import UsageError
 
 if TYPE_CHECKING:
     from agentcli.ledger.proof import Proof
+    from agentcli.ledger.redaction import Found
     from agentcli.ledger.walk import Fault
 
 app = typer.Typer(
@@ -158,8 +159,6 @@ def redact(
     and replays, which keep values of their own and are named.
     """
     from agentcli import asset
-    from agentcli.cli.document import print_json
-    from agentcli.core.visible import visible
     from agentcli.errors import InputError
     from agentcli.ledger.folder import find_run
     from agentcli.ledger.redaction import find_private, kept_elsewhere
@@ -176,31 +175,35 @@ def redact(
     found = find_private(folder)
     chosen = found.chosen(marks) if marks else found
     others = kept_elsewhere(state, folder, chosen)
-    if as_json:
-        from dataclasses import asdict
-
-        print_json({"run": folder.id, **asdict(chosen), "elsewhere": others})
-    else:
-        for secret in chosen.secrets:
-            print(visible(f"{secret.mark}  {counted(secret.places, 'place')}"))
-        for output in chosen.outputs:
-            size = f"{output.size_bytes:,} bytes, record {output.record}"
-            print(visible(f"outputs/{output.handle}  {size}"))
-        if others:
-            print(
-                visible(f"kept in other runs too, each to be redacted there: {', '.join(others)}")
-            )
-    if not (chosen.secrets or chosen.outputs):
-        if not as_json:
-            print("There is nothing to redact.")
-        return
-    if not (marks or everything):
+    print_private(folder.id, chosen, others, as_json=as_json)
+    if not (chosen.secrets or chosen.outputs) or not (marks or everything):
         return
     if not yes:
         agree("Destroy all of this for good?", hint=SURE)
     redact_run(state, folder, chosen, reason, now_us)
     if not as_json:
         print(f"redacted ({len(chosen.secrets) + len(chosen.outputs)})")
+
+
+def print_private(run: str, found: "Found", others: list[str], *, as_json: bool) -> None:
+    """Print what could be destroyed, or is going to be. others: the runs that keep it too."""
+    from dataclasses import asdict
+
+    from agentcli.cli.document import print_json
+    from agentcli.core.visible import visible
+
+    if as_json:
+        print_json({"run": run, **asdict(found), "elsewhere": others})
+        return
+    for secret in found.secrets:
+        print(visible(f"{secret.mark}  {counted(secret.places, 'place')}"))
+    for output in found.outputs:
+        size = f"{output.size_bytes:,} bytes, record {output.record}"
+        print(visible(f"outputs/{output.handle}  {size}"))
+    if others:
+        print(visible(f"kept in other runs too, each to be redacted there: {', '.join(others)}"))
+    if not (found.secrets or found.outputs):
+        print("There is nothing to redact.")
 
 
 def document(proof: "Proof") -> dict[str, Any]:
