@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="What was to be undone and could not be.", no_args_is_help=True, rich_markup_mode=None
 )
+NONE = "None: all that was to be undone was undone, or given up."
 CALL = Annotated[str, typer.Argument(help="A call, by the end of its name or by record.")]
 
 
@@ -52,7 +53,7 @@ def list_dead(
     if as_json:
         print_json([document(name, effect) for name, effect in rows])
     elif not rows:
-        print("None: all that was to be undone was undone.")
+        print(NONE)
     else:
         print_table(
             ("run", "record", "call", "tries", "why"),
@@ -99,7 +100,7 @@ def retry(
     folder = find_run(asset.state_home(), run)
     picked = [named(folder, call)] if call else dead_in(folder)
     if not picked:
-        return say_nothing(folder.id, as_json=as_json)
+        return say_nothing(folder.id, NONE, as_json=as_json)
     picked.sort(key=lambda effect: effect.at, reverse=True)
     return carry_out(folder, picked, force=force, as_json=as_json)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agentcli.cli import options
+from agentcli.cli import options, page
 from agentcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def undo(
     if as_json and dry_run:
         return print_foresight(folder.id, foresight)
     if not picked:
-        return say_nothing(folder.id, as_json=as_json)
+        return say_nothing(folder.id, "There is nothing to undo.", as_json=as_json)
     if not as_json:
         show(folder, foresight)
     if dry_run:
@@ -65,13 +65,13 @@ def undo(
     return carry_out(folder, picked, force=force, as_json=as_json)
 
 
-def say_nothing(run: str, *, as_json: bool) -> int:
+def say_nothing(run: str, words: str, *, as_json: bool) -> int:
     from agentcli.cli.document import print_json
 
     if as_json:
         print_json({"run": run, "undone": []})
     else:
-        print("There is nothing to undo: no call that stands has changed anything.")
+        print(words)
     return 0
 
 
@@ -96,8 +96,10 @@ def show(folder: "RunFolder", foresight: "Foresight") -> None:
     is_chat = folder.plan().agent.pattern == "chat"
     if not is_chat and not isinstance(last_event(folder.ledger), Ended):
         print("  The run is not over: this ends it.")
-    for line in foresight_lines(foresight, color=color):
+    for line in foresight_lines(foresight, page.width(), color=color):
         print(line)
+    if any(foreseen.left for foreseen in foresight.calls):
+        print("  To put back too what was changed since: --force")
 
 
 def print_foresight(run: str, foresight: "Foresight") -> int:

@@ -225,9 +225,10 @@ class Chat:
             self.say(f"{error}\n{error.hint}")
             return
         if not foresight.calls:
-            self.say("There is nothing to undo: no call that stands has changed anything.")
+            self.say("There is nothing to undo.")
             return
-        for line in foresight_lines(foresight, color=terminal.is_color(sys.stdout)):
+        color = terminal.is_color(sys.stdout)
+        for line in foresight_lines(foresight, terminal.width(), color=color):
             self.prompt.write_above(f"{line}\n")
         give_back, words = self.prompt.buffer.insert_text, question_of(foresight)
         agreed = await self.prompt.aside(lambda: terminal.ask_whether(words, sys.stdout, give_back))

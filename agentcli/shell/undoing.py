@@ -7,17 +7,22 @@ from collections.abc import Iterator
 from agentcli.compose.undo import Foreseen, Foresight
 from agentcli.core.tool import RESTORE
 from agentcli.core.visible import visible
+from agentcli.shell.cells import clip
 from agentcli.shell.console import style
 from agentcli.shell.headless import call_line
 
 DIFF_LINES = 40
+SINCE = ", changed since that call"
 COLORS = {"+": "green", "-": "red"}
 
 
-def foresight_lines(foresight: Foresight, *, color: bool) -> Iterator[str]:
-    """Yield a line for each call, then each file that would change."""
+def foresight_lines(foresight: Foresight, width: int, *, color: bool) -> Iterator[str]:
+    """Yield a line for each call, then each file that would change.
+
+    width: to which a call is cut. What is done to files is not cut.
+    """
     for foreseen in foresight.calls:
-        yield visible(f"  {foreseen.effect.name}  {what_of(foreseen)}")
+        yield clip(visible(f"  {foreseen.effect.name}  {what_of(foreseen)}"), width)
         for line in told_of(foreseen):
             yield style(visible(f"      {line}"), "dim", color=color)
     for name, diff in foresight.files():
@@ -44,11 +49,11 @@ def told_of(foreseen: Foreseen) -> list[str]:
     removed = [os.fsdecode(c.path) for c in foreseen.changes if c.then is None]
     put_back = [os.fsdecode(c.path) for c in foreseen.changes if c.then is not None]
     told = (
-        ("puts back", put_back),
-        ("removes", removed),
-        ("leaves alone, since it was changed after the call", foreseen.left),
+        ("puts back", put_back, ""),
+        ("removes", removed, ""),
+        ("leaves alone", foreseen.left, SINCE),
     )
-    lines = [f"{words} {', '.join(names)}" for words, names in told if names]
+    lines = [f"{words} {', '.join(names)}{why}" for words, names, why in told if names]
     return lines or ["changes nothing: it is so already"]
 
 

@@ -110,6 +110,10 @@ def test_a_person_who_says_no_keeps_everything(written: Written) -> None:
 def test_what_a_person_changed_since_is_left_alone(written: Written) -> None:
     program, _ = written
     (program.folder / "report.md").write_text("mine now")
+    foreseen = program.run("undo", "last", "--dry-run").stdout
+    assert "leaves alone report.md, changed since that call\n" in foreseen
+    assert foreseen.endswith("To put back too what was changed since: --force\n")
+    assert program.run("runs", "dead", "retry", "last").stdout.startswith("None")
     ended = program.run("undo", "last", "--yes")
     assert ended.returncode == 70
     assert "left alone, since it was changed after the call: report.md" in ended.stdout
