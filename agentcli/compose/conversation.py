@@ -132,10 +132,10 @@ def told(rec: Recorded) -> str:
         case BudgetRaised():
             return "Its limits were raised."
         case Redacted(marks=marks, outputs=outputs, reason=reason):
-            what = f"{len(marks)} values and {len(outputs)} outputs were destroyed for good"
-            return f"{what}: {reason}" if reason else f"{what}."
+            what = f"Values destroyed for good: {len(marks)}, outputs: {len(outputs)}"
+            return f"{what} ({reason})." if reason else f"{what}."
         case UndoAsked(calls=calls, by=by):
-            what = f"{len(calls)} calls were to be undone"
+            what = f"Calls to be undone: {len(calls)}"
             return f"{what}, by {by}." if by else f"{what}."
         case Dropped(at=at, by=by, reason=reason):
             who = f" by {by}" if by else ""

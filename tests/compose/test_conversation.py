@@ -43,8 +43,8 @@ def test_a_run_reads_in_the_order_of_its_records(tmp_path: Path) -> None:
     notes = [part.text for part in found.parts if isinstance(part, Note)]
     assert notes == [
         "The run was resumed.",
-        "1 calls were to be undone, by ada.",
+        "Calls to be undone: 1, by ada.",
         "The run stopped: time.",
-        "1 values and 0 outputs were destroyed for good: asked for",
+        "Values destroyed for good: 1, outputs: 0 (asked for).",
         f"From here on it is a fork of {RUN}, after its record 9.",
     ]
