@@ -334,7 +334,7 @@ def at_path(state: Path, wanted: str) -> RunFolder:
     if not path.exists():
         raise MissingFileError(f"{wanted}: no such ledger")
     if not path.is_dir() and path.name != "ledger.jsonl":
-        raise InputError(f"{wanted}: a ledger is named ledger.jsonl and stands in its run")
+        raise InputError(f"{wanted}: a ledger is ledger.jsonl in the folder of its run")
     real = path.resolve() if path.is_dir() else path.resolve().parent
     return RunFolder(real, outside=real.parent != runs_folder(state).resolve())
 
@@ -377,7 +377,9 @@ def named_run(state: Path, wanted: str) -> RunFolder:
     if found:
         some = ", ".join(run.id for run in found[:3])
         raise InputError(f"{wanted}: {len(found)} runs are named so: {some} ...")
-    raise MissingFileError(f"{wanted}: no such run", hint="List them: agentcli runs list")
+    hint = f"A path is written ./{wanted}" if os.path.exists(wanted) else ""
+    hint = hint or "List them: agentcli runs list"
+    raise MissingFileError(f"{wanted}: no such run", hint=hint)
 
 
 def last_event(path: Path) -> Event | None:

@@ -34,6 +34,17 @@ def test_a_run_is_found_by_its_id_a_unique_part_or_its_path(tmp_path: Path) -> N
         find_run(tmp_path, "")
 
 
+def test_a_folder_that_is_named_without_its_path_is_pointed_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for hint in ("List them: agentcli runs list", "A path is written ./here"):
+        with pytest.raises(MissingFileError, match="here: no such run") as caught:
+            find_run(tmp_path, "here")
+        assert caught.value.hint == hint
+        (tmp_path / "here").mkdir(exist_ok=True)
+
+
 def test_a_run_s_folder_is_for_its_owner_only(tmp_path: Path) -> None:
     run = new_run(tmp_path / "state", BEGIN)
     assert run.path.stat().st_mode & 0o777 == 0o700
