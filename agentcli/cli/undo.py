@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agentcli.compose.undo import Foresight
-    from agentcli.ledger.effects import Effect
+    from agentcli.ledger.effects import Effect, Effects
     from agentcli.ledger.folder import RunFolder
 
 CALLS = Annotated[
@@ -43,18 +43,20 @@ def undo(
     """
     from agentcli import asset
     from agentcli.compose.undo import foresee, pick
-    from agentcli.ledger.effects import effects_of
+    from agentcli.ledger.effects import taken
     from agentcli.ledger.folder import find_run
     from agentcli.ledger.read import each_record
 
     folder = find_run(asset.state_home(), run)
-    effects = effects_of(each_record(folder.ledger))
-    picked = pick(effects, calls or ())
+    effects = taken(each_record(folder.ledger))
+    warn_of_open(folder.id, effects)
+    picked = pick(list(effects.found.values()), calls or ())
     foresight = foresee(folder.plan(), picked, force=force)
     if as_json and dry_run:
         return print_foresight(folder.id, foresight)
     if not picked:
-        return say_nothing(folder.id, "There is nothing to undo.", as_json=as_json)
+        words = f"There is nothing to undo{' yet' if effects.open else ''}."
+        return say_nothing(folder.id, words, as_json=as_json)
     if not as_json:
         show(folder, foresight)
     if dry_run:
@@ -63,6 +65,18 @@ def undo(
         print("Nothing was undone.", file=sys.stderr)
         return 77
     return carry_out(folder, picked, force=force, as_json=as_json)
+
+
+def warn_of_open(run: str, effects: "Effects") -> None:
+    """Say which calls cannot be undone yet, since nobody knows what came of them."""
+    from agentcli.core.visible import visible
+    from agentcli.shell.headless import call_line
+
+    for step, call in effects.open:
+        head = f"not over yet: {step.rpartition('/')[2]}  "
+        print(visible(head + call_line(call, page.width() - len(head))), file=sys.stderr)
+    if effects.open:
+        print(f"If its process is gone, this ends it: agentcli resume {run}", file=sys.stderr)
 
 
 def say_nothing(run: str, words: str, *, as_json: bool) -> int:

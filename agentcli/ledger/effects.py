@@ -79,6 +79,15 @@ class Effects:
     last: dict[StepId, Event] = field(default_factory=dict)
     lost: list[Effect] = field(default_factory=list)  # whose state after is not known yet
 
+    @property
+    def open(self) -> list[tuple[StepId, Call]]:
+        """The calls that can be undone, once it is recorded what came of them."""
+        return [
+            (step, self.calls[step])
+            for step in sorted(self.running)
+            if step in self.calls and self.facts[step].undo is not None
+        ]
+
     def take(self, rec: Recorded) -> None:
         match rec.event:
             case Prepared(id=(step, _), call=call, facts=facts):
@@ -150,10 +159,14 @@ def told_by(event: Event | None) -> str:
 
 def effects_of(records: Iterable[Recorded]) -> list[Effect]:
     """Return what the calls of a run have changed, in order; what undid any of it is one too."""
+    return list(taken(records).found.values())
+
+
+def taken(records: Iterable[Recorded]) -> Effects:
     effects = Effects()
     for rec in records:
         effects.take(rec)
-    return list(effects.found.values())
+    return effects
 
 
 def dead_letters(effects: Iterable[Effect]) -> Iterator[Effect]:

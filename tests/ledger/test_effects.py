@@ -5,7 +5,7 @@ import pytest
 from agentcli.core.event import Event, Prepared, Recorded, Settled, Started, ToolEnded
 from agentcli.core.step import Call, RunTool
 from agentcli.core.tool import Facts, Undo
-from agentcli.ledger.effects import dead_letters, effects_of
+from agentcli.ledger.effects import dead_letters, effects_of, taken
 
 UNDO = Undo("refund", {"id": 1})
 
@@ -41,3 +41,9 @@ def test_a_forged_undo_of_itself_or_of_nothing_undoes_nothing(name: str) -> None
     effects = effects_of(recorded(*called(step, Call("refund", {}, origin="undo"), at=1)))
     assert [(effect.is_undone, effect.attempts) for effect in effects] == [(False, [])]
     assert list(dead_letters(effects)) == []
+
+
+def test_a_call_is_open_from_its_start_until_it_is_settled() -> None:
+    events = called("main/call.1", Call("pay"), at=1)
+    opens = [taken(recorded(*events[:count])).open for count in range(5)]
+    assert opens == [[], [], *[[("main/call.1", Call("pay"))]] * 2, []]
