@@ -49,7 +49,11 @@ def undo(
 
     folder = find_run(asset.state_home(), run)
     effects = taken(each_record(folder.ledger))
-    warn_of_open(folder.id, effects)
+    if effects.open:
+        tell_open(effects)
+        if not dry_run:
+            end_run(folder, yes=yes, as_json=as_json)
+            effects = taken(each_record(folder.ledger))
     picked = pick(list(effects.found.values()), calls or ())
     foresight = foresee(folder.plan(), picked, force=force)
     if as_json and dry_run:
@@ -67,7 +71,7 @@ def undo(
     return carry_out(folder, picked, force=force, as_json=as_json)
 
 
-def warn_of_open(run: str, effects: "Effects") -> None:
+def tell_open(effects: "Effects") -> None:
     """Say which calls cannot be undone yet, since nobody knows what came of them."""
     from agentcli.core.visible import visible
     from agentcli.shell.headless import call_line
@@ -75,8 +79,23 @@ def warn_of_open(run: str, effects: "Effects") -> None:
     for step, call in effects.open:
         head = f"not over yet: {step.rpartition('/')[2]}  "
         print(visible(head + call_line(call, page.width() - len(head))), file=sys.stderr)
-    if effects.open:
-        print(f"If its process is gone, this ends it: agentcli resume {run}", file=sys.stderr)
+    print("They were cut off, and can be undone once the run is ended.", file=sys.stderr)
+
+
+def end_run(folder: "RunFolder", *, yes: bool, as_json: bool) -> None:
+    """End a run that was cut off, if a person says so."""
+    import asyncio
+
+    from agentcli.cli.consent import agree
+    from agentcli.compose.front import quiet_front
+    from agentcli.compose.undo import Undo
+
+    if not yes:
+        hint = "Look first: --dry-run; then: --yes"
+        if as_json:
+            raise UsageError("nobody is there to be asked whether to end the run", hint=hint)
+        agree("End the run?", hint=hint, refused="Nothing was ended or undone.")
+    asyncio.run(Undo(folder.plan(), folder, quiet_front()).end())
 
 
 def say_nothing(run: str, words: str, *, as_json: bool) -> int:

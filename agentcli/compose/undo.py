@@ -217,22 +217,34 @@ class Undo:
         front = Front(publish, self.front.show, self.front.show_card)
         async with Session(self.plan, self.folder, front, Silent()) as session:
             is_chat = session.state.chat and session.state.phase != "ended"
-            if is_chat and session.state.leaves:
-                raise InputError(
-                    f"{self.folder.id}: was cut off in the middle of a turn",
-                    hint=f"End the turn first: agentcli resume {self.folder.id}",
-                )
+            refuse_open_turn(session)
             calls = tuple(Undoing(effect.at, self.undo_of(effect)) for effect in picked)
             with signals(lambda why: session.inbox.put(Paused(why))):
                 await session.run(session.go_on(stops=not is_chat), UndoAsked(calls, local_name()))
         wanted = {effect.at for effect in picked}
         return [effect for effect in effects.found.values() if effect.at in wanted]
 
+    async def end(self) -> None:
+        """End a run that was cut off, so that what was under way can be undone: nobody saw its end.
+
+        Raises InputError for a chat, whose turn has to end first; LedgerBusyError, LedgerError.
+        """
+        async with Session(self.plan, self.folder, self.front, Silent()) as session:
+            refuse_open_turn(session)
+            await session.run(session.go_on(stops=True))
+
     def undo_of(self, effect: Effect) -> UndoCall:
         undo = effect.undo
         if self.force and undo.tool == RESTORE:
             return UndoCall(undo.tool, {**undo.args, "force": True})
         return undo
+
+
+def refuse_open_turn(session: Session) -> None:
+    if session.state.chat and session.state.phase != "ended" and session.state.leaves:
+        run = session.folder.id
+        hint = f"End the turn first: agentcli resume {run}"
+        raise InputError(f"{run}: was cut off in the middle of a turn", hint=hint)
 
 
 def give_up(folder: RunFolder, effect: Effect, reason: str) -> None:

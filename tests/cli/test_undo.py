@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,29 @@ def test_a_run_is_undone_and_the_undo_is_undone(written: Written) -> None:
     verified = program.run("replay", "last", "--verify")
     assert verified.stdout.startswith("ok:"), verified.stdout
     assert "done" in program.run("runs", "list").stdout, "the run's own end stays"
+
+
+def test_a_run_that_was_killed_within_a_call_is_ended_and_undone(program: Program) -> None:
+    (program.folder / "a.txt").write_text("one\n")
+    before = tree(program.folder)
+    model = program.script(call("shell", command="echo two >> a.txt; touch new; sleep 60"))
+    words = ("run", "--prompt", "Go.", "--model", model, "--sandbox", SANDBOX, "--profile", "coder")
+    running = program.start(*words)
+    for _ in range(400):
+        if (program.folder / "new").exists():
+            break
+        time.sleep(0.05)
+    running.kill()
+    running.communicate()
+    dry = program.run("undo", "last", "--dry-run")
+    assert "not over yet: call.1.0  shell echo two" in dry.stderr
+    assert dry.stdout == "There is nothing to undo yet.\n"
+    asked = program.run("undo", "last")
+    assert (asked.returncode, "nobody can be asked here" in asked.stderr) == (64, True)
+    ended = program.run("undo", "last", "--yes")
+    assert ended.returncode == 0, ended.stderr
+    assert tree(program.folder) == before
+    assert program.run("replay", "last", "--verify").stdout.startswith("ok:")
 
 
 def test_one_call_is_undone_by_its_name_or_its_record(written: Written) -> None:
