@@ -7,7 +7,7 @@ import typer
 
 from agentcli.cli import options
 from agentcli.cli.words import counted
-from agentcli.errors import InputError, MissingFileError, UsageError
+from agentcli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from agentcli.ledger.story import Story
@@ -48,14 +48,14 @@ def trail(
 
 
 def chosen(trail: "Trail", run: str, wanted: str) -> "list[Story]":
-    """Return the calls to be told of. Raises MissingFileError, InputError."""
+    """Return the calls to be told of. Raises InputError."""
     stories = list(trail.stories.values())
     if not wanted:
         return stories
     found = named(stories, wanted)
     if not found:
         hint = f"See all of them: agentcli audit trail {run}"
-        raise MissingFileError(f"{wanted}: no such call in {run}", hint=hint)
+        raise InputError(f"{wanted}: no such call in {run}", hint=hint)
     if len(found) > 1 and not wanted.isdecimal():
         some = ", ".join(story.step for story in found[:3])
         raise InputError(f"{wanted}: {len(found)} calls are named so: {some} ...")

@@ -1,5 +1,6 @@
 """`agentcli replay --what-if`: which calls of a run another profile would let run."""
 
+import sys
 from typing import TYPE_CHECKING
 
 from agentcli.cli.words import counted
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from agentcli.core.policy import AuthzDecision
     from agentcli.ledger.folder import RunFolder
 
+NARROW = 90  # columns below which the rules are left out
 WOULD = {"allow": "would be allowed", "ask": "would ask", "deny": "would be denied"}
 
 
@@ -46,15 +48,17 @@ def show_rulings(folder: "RunFolder", profile: str, *, as_json: bool) -> int:
 
 def print_rulings(rulings: "Sequence[Ruling]") -> None:
     from agentcli.cli.table import print_table
+    from agentcli.shell import terminal
     from agentcli.shell.headless import call_line
 
     if rulings:
+        brief = sys.stdout.isatty() and terminal.width() < NARROW
         rows = [
             (
                 str(ruling.record),
                 call_line(ruling.call, 60),
-                in_words(ruling.then),
-                in_words(ruling.now),
+                in_words(ruling.then, brief=brief),
+                in_words(ruling.now, brief=brief),
                 "" if ruling.same else "differs",
             )
             for ruling in rulings
@@ -63,10 +67,11 @@ def print_rulings(rulings: "Sequence[Ruling]") -> None:
     print(summary(rulings))
 
 
-def in_words(verdict: "AuthzDecision") -> str:
+def in_words(verdict: "AuthzDecision", *, brief: bool) -> str:
+    """Return what a verdict says. brief: without the rule."""
     from agentcli.compose.whatif import word_of
 
-    return f"{word_of(verdict)} · {verdict.rule}"
+    return word_of(verdict) if brief else f"{word_of(verdict)} · {verdict.rule}"
 
 
 def summary(rulings: "Sequence[Ruling]") -> str:

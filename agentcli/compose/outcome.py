@@ -56,9 +56,9 @@ WHY_PARKED = {
     "left": "",
 }
 HINT_OF_PARKING = {
-    "budget": "Raise it: --usd",
-    "steps": "Raise it: --steps",
-    "approval": "Answer it: agentcli approve. Or resume it in a terminal.",
+    "budget": "Raise it: agentcli resume RUN --usd 5",
+    "steps": "Raise it: agentcli resume RUN --steps 100",
+    "approval": "Answer it: agentcli approve RUN. Or resume it in a terminal.",
 }
 WHY_STOPPED = {
     "max_tokens": "The answer was cut at the profile's max_tokens.",

@@ -110,9 +110,11 @@ def watch(source: Source, run: str, wish: Wish) -> int:
         return 128 + ended.number
     finally:
         region.close()
-    if (watching.was_live or wish.follow) and wish.stays and not player.has_left:
-        last = last_of(player.records)
-        print(visible(how_it_ended(last, run)), file=sys.stderr)
+    last = last_of(player.records)
+    followed = (watching.was_live or wish.follow) and wish.stays
+    is_whole = player.at == len(player.records)
+    if not player.has_left and (followed or (is_whole and not isinstance(last, Ended))):
+        print(visible(how_it_stands(last, run, source.is_written())), file=sys.stderr)
     return 0
 
 
@@ -191,12 +193,14 @@ def terminating() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def how_it_ended(last: Event | None, run: str) -> str:
-    """Return in words how a run stands that was followed, and what goes on from there."""
+def how_it_stands(last: Event | None, run: str, is_written: bool) -> str:
+    """Return in words how a run stands that was watched, and what goes on from there."""
     match last:
         case Ended(status=status):
             return f"the run has ended: {status}"
         case Parked(why=why):
             return f"the run is parked: {why} · resume: agentcli resume {run}"
+        case _ if is_written:
+            return f"it goes on · follow it: agentcli replay {run} --follow"
         case _:
             return f"its process is gone, without an end · resume: agentcli resume {run}"

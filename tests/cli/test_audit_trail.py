@@ -72,9 +72,9 @@ def test_a_call_is_found_by_its_step_the_end_of_it_or_a_record(program: Program)
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (("last", "call.9.9"), 66, "no such call"),
-        (("last", "99999"), 66, "no such call"),
-        (("last", ".0"), 66, "no such call"),
+        (("last", "call.9.9"), 65, "no such call"),
+        (("last", "99999"), 65, "no such call"),
+        (("last", ".0"), 65, "no such call"),
         (("nope",), 66, "no such run"),
     ],
 )
