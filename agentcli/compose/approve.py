@@ -18,8 +18,8 @@ from agentcli.core.fold import fold_all
 from agentcli.core.plan import Plan
 from agentcli.core.question import Question
 from agentcli.core.state import Leaf, RunState
-from agentcli.core.step import AskPerson, ends_with
-from agentcli.errors import InputError, UsageError
+from agentcli.core.step import AskPerson, bound_hash, ends_with, idempotency_key
+from agentcli.errors import InputError, LedgerDamagedError, UsageError
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.forged import told_as_damage
 from agentcli.ledger.read import read_ledger
@@ -116,7 +116,7 @@ def asking_of(folder: RunFolder) -> Asking:
 def questions_in(
     records: Sequence[Recorded], state: RunState, plan: Plan, folder: RunFolder, guard: Guard
 ) -> list[Asked]:
-    vault = Vault(folder.private)
+    vault, policy = Vault(folder.private), folder.given().policy
 
     def read(seq: int) -> Event:
         return vault.restore(records[seq - 1].event)
@@ -128,6 +128,10 @@ def questions_in(
             case Started(id=(step, _), act=AskPerson() as act):
                 seen = records[act.prepared - 1].event
                 assert isinstance(seen, Prepared)
+                key = idempotency_key(guard.run, step, seen.call)
+                if bound_hash(key, seen.facts, policy, state.version) != act.bound:
+                    what = f"record {act.prepared} is not the call that record {rec.seq} asks about"
+                    raise LedgerDamagedError(f"{folder.ledger}: {what}")
                 text = guard.text_of(step, act)
                 workspace = Path(plan.sandbox.workspace)
                 sign = signing_with(workspace, guard, text, folder.id) if text else None

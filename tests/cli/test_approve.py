@@ -11,9 +11,13 @@ from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from agentcli.compose.approve import signature_problems
+from agentcli.core.event import Prepared
 from agentcli.ledger.folder import RunFolder
+from agentcli.ledger.line import Chain
+from agentcli.ledger.read import read_ledger
 from tests.approval.keys import Keys
 from tests.cli.conftest import SANDBOX, Played, Program, call
 from tests.cli.test_chat import talking
@@ -405,3 +409,22 @@ def test_a_replay_has_no_signature_for_a_privileged_call_and_goes_on_without(
     assert ended.returncode == 1, ended.stderr
     assert says in ended.stdout
     assert ran(program) == ""
+
+
+def test_a_call_that_was_changed_in_the_ledger_is_not_shown_as_what_is_asked(
+    program: Program,
+) -> None:
+    """The run itself, in another terminal, would take a yes for the call that it has."""
+    program.play(call("shell", command="rm b"), {"text": "ok"}, words=("--sandbox", "local"))
+    (ledger,) = program.home.glob("runs/*/ledger.jsonl")
+    chain, lines = Chain(), list[bytes]()
+    for rec in read_ledger(ledger):
+        event = rec.event
+        if isinstance(event, Prepared):
+            event = replace(event, call=replace(event.call, args={"command": "ls b"}))
+        chain.epoch = rec.epoch
+        lines.append(chain.write(event, rec.at_us)[1])
+    ledger.write_bytes(b"".join(lines))
+    ended = program.run("approve", "last", "--show")
+    assert (ended.returncode, "is not the call that" in ended.stderr) == (73, True), ended.stdout
+    assert "ls b" not in ended.stdout
