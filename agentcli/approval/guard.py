@@ -17,7 +17,7 @@ from agentcli.core.event import (
 )
 from agentcli.core.policy import Policy
 from agentcli.core.step import AskPerson, Call, RunTool, StepId
-from agentcli.core.tool import Facts, ToolRule, tier_of
+from agentcli.core.tool import Facts, tier_of
 from agentcli.errors import AgentcliError, NotPermittedError
 
 
@@ -58,7 +58,7 @@ class Guard:
         return self.is_privileged(start.act.call, start.act.facts)
 
     def is_privileged(self, call: Call, facts: Facts) -> bool:
-        return tier_of(self.policy.tools.get(call.tool, ToolRule()), facts) == "privileged"
+        return tier_of(self.policy.rule_of(call.tool), facts) == "privileged"
 
     def text_of(self, step: StepId, asked: AskPerson) -> str:
         """Return the text that a yes to this question has to sign, "" if it needs no signature."""

@@ -10,7 +10,7 @@ from agentcli.core.event import Answered, Edited, Input, Paused, Prepared, Start
 from agentcli.core.policy import Ask, Policy, judge
 from agentcli.core.question import Answer, Question, Sign
 from agentcli.core.step import AskPerson, StepId
-from agentcli.core.tool import ToolRule, tier_of
+from agentcli.core.tool import tier_of
 from agentcli.core.view import Read
 
 
@@ -79,7 +79,7 @@ def question_of(
     """Return what a person is to see of a question. read: gives the event of a record."""
     prepared = read(asked.prepared)
     assert isinstance(prepared, Prepared), asked.prepared
-    rule = policy.tools.get(prepared.call.tool, ToolRule())
+    rule = policy.rule_of(prepared.call.tool)
     tier = tier_of(rule, prepared.facts)
     verdict = judge(policy, (), prepared.call, prepared.facts)
     is_past = asked.question == "did_it_happen"

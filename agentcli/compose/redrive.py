@@ -20,7 +20,6 @@ from agentcli.core.event import BudgetRaised, Checked, Prepared, Recorded, Start
 from agentcli.core.plan import Plan
 from agentcli.core.sandbox import SandboxSpec
 from agentcli.core.step import AskPerson, Check, StepId
-from agentcli.core.tool import ToolRule
 from agentcli.document import did_you_mean
 from agentcli.errors import InputError, UsageError
 from agentcli.ledger.bundle import copy_outputs
@@ -123,7 +122,7 @@ class WithLiveTools(Redriven):
             return why
         prepared = self.journal.read(asked.prepared)
         assert isinstance(prepared, Prepared), asked.prepared
-        rule = self.plan.policy.tools.get(asked.call.tool, ToolRule())
+        rule = self.plan.policy.rule_of(asked.call.tool)
         if prepared.facts.sandboxed and prepared.facts.offline and not rule.egress:
             return ""
         return BEYOND_COPY
