@@ -1,13 +1,13 @@
 """What a yes is to: the exact text that is signed for a privileged call, and what changed of it."""
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from agentcli.core.event import Prepared
+from agentcli.core.event import Answered, Prepared
 from agentcli.core.step import BOUND, Call, StepId
-from agentcli.core.tool import Facts
+from agentcli.core.tool import Facts, RiskTier
 
 NAMESPACE = "agentcli-approval"
 HEAD = "agentcli approval 1: this call may run"
@@ -40,6 +40,16 @@ def approval_text(run: str, step: StepId, call: Call, bound: str, facts: Facts) 
         "bound": bound,
     }
     return f"{HEAD}\n{json.dumps(told, indent=1, sort_keys=True)}\n"
+
+
+def lacks_signature(answer: Answered, tier: RiskTier | Literal[""]) -> bool:
+    """Say whether a yes to a call of this tier counts for nothing, since nobody has signed it.
+
+    Whether a signature is good is found out outside.
+    """
+    if tier != "privileged" or not answer.yes or answer.question != "may_it_run":
+        return False
+    return not (answer.signature and answer.by)
 
 
 def changes(seen: Prepared, now: Prepared) -> list[str]:

@@ -1,5 +1,8 @@
 """Checks that every call that ran was allowed to, exactly as it ran."""
 
+from typing import Literal
+
+from agentcli.core.approval import lacks_signature
 from agentcli.core.event import (
     Answered,
     Forked,
@@ -9,9 +12,10 @@ from agentcli.core.event import (
     Started,
     ToolEnded,
 )
-from agentcli.core.policy import Allow
+from agentcli.core.policy import Allow, Ask
 from agentcli.core.record import tag_of
 from agentcli.core.step import ActId, RunTool, StepId, bound_hash, idempotency_key
+from agentcli.core.tool import RiskTier
 from agentcli.ledger.walk import Fault
 
 
@@ -29,6 +33,7 @@ class Allowed:
         self.policy, self.run, self.version = policy, "", 0
         self.results, self.is_fork = 0, False
         self.bounds: set[bytes] = set()  # what was allowed so far
+        self.privileged: set[str] = set()  # what only a signed yes allows
         self.open: set[ActId] = set()
         self.begun: dict[StepId, int] = {}  # the last act of each step that ran a tool
 
@@ -41,8 +46,12 @@ class Allowed:
                 self.open.clear()  # nothing of what was under way belongs to this one
             case Judged(bound=bound, verdict=Allow()):
                 self.bounds.add(bound.encode())
-            case Answered(question="may_it_run", yes=True, bound=bound):
-                self.bounds.add(bound.encode())
+            case Judged(bound=bound, verdict=Ask(tier="privileged")):
+                self.privileged.add(bound)
+            case Answered(question="may_it_run", yes=True, bound=bound) as answer:
+                tier: RiskTier | Literal[""] = "privileged" if bound in self.privileged else ""
+                if not lacks_signature(answer, tier):
+                    self.bounds.add(bound.encode())
             case Started(act=RunTool() as act) as started:
                 return self.start(rec.seq, started, act)
             case ToolEnded(id=id):

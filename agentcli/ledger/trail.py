@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from agentcli.core.approval import lacks_signature
 from agentcli.core.compensation import undone_by
 from agentcli.core.event import (
     Answered,
@@ -184,7 +185,9 @@ class Trail:
                 pass
 
     def answer(self, story: Story, rec: Recorded, answer: Answered) -> None:
+        ruling = story.last(Ruling)
         counts = story.asked == (answer.question, answer.bound)
+        counts = counts and not lacks_signature(answer, ruling.tier if ruling else "")
         if counts:
             story.asked = None
             if answer.yes and answer.scope == "session":

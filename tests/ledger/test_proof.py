@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from agentcli.core.event import (
+    Answered,
     Ended,
     Event,
     Judged,
@@ -21,7 +22,7 @@ from agentcli.core.event import (
     ToolEnded,
     UserSaid,
 )
-from agentcli.core.policy import Allow
+from agentcli.core.policy import Allow, Ask
 from agentcli.core.step import Agent, Call, RunTool, bound_hash, idempotency_key
 from agentcli.core.tool import Facts
 from agentcli.errors import InputError, LedgerError
@@ -323,6 +324,15 @@ def test_a_call_that_nothing_allowed_or_another_than_was_allowed_is_told() -> No
     assert "ended twice" in faults_of([begun, judged, started, ended, ended])[0]
     assert "once more" in faults_of([begun, judged, started, started, ended])[0]
     assert "another one than was allowed" in faults_of(calls(run="another"))[0]
+
+
+@pytest.mark.parametrize(("signature", "faults"), [("", 1), ("SIG", 0)])
+def test_a_privileged_call_is_allowed_only_by_a_signed_yes(signature: str, faults: int) -> None:
+    begun, judged, started, ended, _ = calls()
+    assert isinstance(judged, Judged)
+    asks = replace(judged, verdict=Ask("privileged_needs_signature", "privileged"))
+    yes = Answered(judged.step, "may_it_run", judged.bound, True, by="ada", signature=signature)
+    assert len(faults_of([begun, asks, yes, started, ended])) == faults
 
 
 def test_of_many_faults_of_a_sort_the_rest_are_counted(place: Place) -> None:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
+import pytest
 from msgspec.structs import replace
 
 from agentcli.core.event import (
@@ -153,6 +154,22 @@ def test_an_answer_to_another_question_counts_for_nothing() -> None:
     assert [answer.counts for answer in story.all(Answer)] == [False, True, False]
     assert [edit.counts for edit in story.all(Edit)] == [False]
     assert story.allowed is False
+
+
+@pytest.mark.parametrize(("signature", "allowed"), [("", False), ("SIG", True)])
+def test_a_yes_to_a_privileged_call_counts_only_if_it_is_signed(
+    signature: str, allowed: bool
+) -> None:
+    story = story_of(
+        *begun(),
+        Started((STEP, 1), Prepare(PAY)),
+        Prepared((STEP, 1), PAY, FACTS),
+        Judged(STEP, "b1", Ask("privileged_needs_signature", "privileged")),
+        Started((STEP, 2), AskPerson("may_it_run", PAY, "b1", 7)),
+        Answered(STEP, "may_it_run", "b1", True, by="ada", signature=signature),
+    )
+    assert [answer.counts for answer in story.all(Answer)] == [allowed]
+    assert story.allowed is allowed
 
 
 def test_what_a_person_changed_is_the_call_from_then_on() -> None:
