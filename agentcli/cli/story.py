@@ -136,8 +136,9 @@ def proposed(entry: Proposal) -> str:
 
 def found(entry: Finding) -> Iterator[str]:
     facts = entry.facts
-    yield f"tool {short(facts.tool) or 'unknown'}"
-    if facts.sandbox:
+    is_own = bool(facts.sandbox) and not facts.tool  # files put back, by no tool
+    yield "done by agentcli itself" if is_own else f"tool {short(facts.tool) or 'unknown'}"
+    if facts.sandbox and not is_own:
         where = "offline" if facts.offline else "with a network"
         yield f"sandbox {short(facts.sandbox)}, {'isolated' if facts.sandboxed else 'this machine'}"
         yield where

@@ -80,7 +80,8 @@ def judge_again(
             found.pop(key, None)
             found[key] = ruling
         state = fold(state, rec)
-    return list(found.values())
+    # What a person wanted undone is no question of the policy's.
+    return [ruling for ruling in found.values() if ruling.call.origin != "undo"]
 
 
 def again(
