@@ -206,6 +206,9 @@ def hold_against(proof: Proof, heads: Heads, walk: Walk, run: str) -> None:
                 proof.faults.append(fault)
         if run and head.run not in (run, proof.run):
             proof.faults.append(Fault("head mismatch", f"it is of another run, {head.run}"))
+    if heads.signed is not None and not heads.ours and count > heads.signed.count:
+        text = f"it stands after what {proof.signed_by} signed: nobody here can tell who wrote it"
+        proof.faults.append(Fault("not signed", text, heads.signed.count + 1, count))
     if count > newest.count and heads.ours:
         added = count - newest.count
         more = "1 record stands" if added == 1 else f"{added} records stand"

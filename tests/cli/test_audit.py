@@ -282,6 +282,11 @@ def test_a_signature_says_who_and_how_far_here_and_elsewhere(program: Program) -
     assert program.run("resume", "last", "--steps", "9").returncode == 0
     code, text = told(program, *words)
     assert (code, "records written since" in text) == (0, True)
+    program.run("runs", "export", "last", "--bundle", bundle, "--force")
+    program.environ = {"AGENTCLI_HOME": str(program.folder / "elsewhere")}
+    code, text = told(program, bundle, *words[1:])
+    assert (code, f"not signed {count + 1}.." in text) == (73, True), "anyone may have added them"
+    program.environ = home
     assert program.run("audit", "sign", "last", "--key", "other").returncode == 0
     code, text = told(program, *words)
     assert (code, "not signed: signed, but by nobody in signers" in text) == (73, True)
