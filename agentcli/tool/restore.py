@@ -1,7 +1,7 @@
 """Puts back what calls have changed in a workspace: just their paths, and nothing by force."""
 
+import hashlib
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -136,7 +136,7 @@ def put(folder: int, name: bytes, then: Kept, data: bytes) -> None:
             finally:
                 os.close(inner)
         case "link":
-            beside = fresh_name()
+            beside = free_beside(folder, name)
             os.symlink(then.content.encode("latin-1"), beside, dir_fd=folder)
             os.replace(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
         case _:
@@ -145,7 +145,7 @@ def put(folder: int, name: bytes, then: Kept, data: bytes) -> None:
 
 def put_file(folder: int, name: bytes, then: Kept, data: bytes) -> None:
     """Write a file whole: it stands under its name only once it is safe."""
-    beside = fresh_name()
+    beside = free_beside(folder, name)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     file = os.open(beside, flags, 0o600, dir_fd=folder)
     try:
@@ -165,8 +165,14 @@ def put_file(folder: int, name: bytes, then: Kept, data: bytes) -> None:
         raise
 
 
-def fresh_name() -> bytes:
-    return b".agentcli-" + secrets.token_hex(6).encode()
+def free_beside(folder: int, name: bytes) -> bytes:
+    """Return where a file is written first: of the same name each time, so that what a killed
+    process has left there goes once the file is put back.
+    """
+    beside = b".agentcli-" + hashlib.sha256(name).hexdigest()[:12].encode()
+    with suppress(FileNotFoundError):
+        os.unlink(beside, dir_fd=folder)
+    return beside
 
 
 def give_to_owner(file: int, folder: int) -> None:

@@ -165,3 +165,24 @@ def test_what_is_foretold_is_what_comes(snapshots: Snapshots) -> None:
     foretold = after_changes(now, found.changes)
     put_back(snapshots, found.changes)
     assert snapshots.now() == foretold
+
+
+def test_what_a_killed_undo_left_half_written_goes_with_the_next_one(
+    snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = snapshots.workspace / "a.txt"
+    before = snapshots.contents(snapshots.take())
+    content = path.read_bytes()
+    path.write_text("changed")
+
+    def killed(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    changes = restoring(snapshots.now(), before, snapshots.now()).changes
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            put_back(snapshots, changes)
+    assert list(snapshots.workspace.glob(".agentcli-*"))
+    assert put_back(snapshots, changes) == []
+    assert (path.read_bytes(), list(snapshots.workspace.glob(".agentcli-*"))) == (content, [])
