@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from agentcli.ledger.folder import RunFolder
+from agentcli.ledger.proof import prove
 from tests.cli.conftest import ROOT, SANDBOX, Program, call
 
 OK = {"text": "ok"}
@@ -337,5 +339,5 @@ def test_fifty_that_start_at_once_have_a_whole_ledger_each(program: Program) -> 
     assert len(runs) == 50
     assert sorted(path.stem for path in (program.home / "seals").iterdir()) == runs
     for run in runs:
-        code, text = told(program, run)
-        assert (code, "sealed by this machine" in text) == (0, True)
+        proof = prove(program.home, RunFolder(program.home / "runs" / run))
+        assert (proof.is_ok, proof.sealed) == (True, proof.records)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,7 @@ def test_where_all_was_done_it_asks_for_the_last_reply_anew_and_hears_a_prompt(
 def test_at_the_end_it_works_in_what_the_last_call_had_left(program: Program) -> None:
     run = program.play(*CHANGES).document["run"]
     (program.folder / "a.txt").write_text("changed by hand since\n")
+    time.sleep(1.1)  # times are shown to the second
     made = fork(program, run)
     assert Path(made["workspace"], "a.txt").read_text() == "hello\nmore\n"
     began = {row["run"]: row["began"] for row in listed(program)}
