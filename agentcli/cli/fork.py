@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 def fork_run(
     run: Annotated[str, typer.Argument(help="A run: its id, a prefix, a path, or last.")] = "last",
     at: Annotated[
-        int | None,
-        typer.Option("--at", min=1, help="The last record to keep; the end by default."),
-    ] = None,
+        str, typer.Option("--at", help="The last record to keep, or a step; the end by default.")
+    ] = "",
     model: options.MODEL = "",
     here: Annotated[
         bool, typer.Option("--here", help="Work in the run's own workspace, not in a copy.")
@@ -30,6 +29,7 @@ def fork_run(
     It keeps the profile, the limits and all up to the record; the run itself stays as it is.
 
     agentcli runs fork last --at 37
+    agentcli runs fork last --at call.2.0
     agentcli runs fork 20261123 --prompt "And for March?"
 
     Records are numbered as replay shows them. Where a tool was running, it goes on from before
@@ -43,7 +43,7 @@ def fork_run(
 
     if prompt and not prompt.strip():
         raise UsageError("--prompt: there is nothing to say in it")
-    made = forked(find_run(asset.state_home(), run), at=at or 0, model=model, here=here)
+    made = forked(find_run(asset.state_home(), run), at=at, model=model, here=here)
     if prompt:
         return say(made, prompt, as_json=as_json)
     if as_json:
@@ -53,7 +53,7 @@ def fork_run(
     return 0
 
 
-def forked(source: "RunFolder", *, at: int = 0, model: str = "", here: bool = False) -> "Made":
+def forked(source: "RunFolder", *, at: str = "", model: str = "", here: bool = False) -> "Made":
     """Make a fork of a run, as `agentcli.compose.fork.fork_run` does."""
     from pathlib import Path
 

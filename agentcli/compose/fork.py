@@ -15,14 +15,14 @@ from agentcli.compose.rules import rules_of
 from agentcli.compose.tools import store_tool
 from agentcli.config.settings import Config
 from agentcli.core.decide import decide
-from agentcli.core.event import Ended, Forked, Prepared, Recorded, Started, ToolEnded
+from agentcli.core.event import Ended, Forked, Prepared, Recorded, Settled, Started, ToolEnded
 from agentcli.core.fold import fold, fold_all
 from agentcli.core.plan import Fork, Plan
 from agentcli.core.policy import Rules
 from agentcli.core.record import encode, hash_of
 from agentcli.core.sandbox import SandboxSpec
 from agentcli.core.state import Branch, RunState
-from agentcli.core.step import ActId, AskModel, RunTool
+from agentcli.core.step import ActId, AskModel, RunTool, StepId, ends_with
 from agentcli.errors import InputError, LedgerError, UsageError
 from agentcli.ledger.bundle import copy_outputs
 from agentcli.ledger.file import FileJournal
@@ -56,22 +56,22 @@ def fork_run(
     config: Config,
     workspace: Path,
     *,
-    at: int = 0,
+    at: str = "",
     model: str = "",
     here: bool = False,
 ) -> Made:
     """Make a fork of a run in the empty folder of a new one.
 
-    at: the record to go on from, 0 for the end. here: it works in the original's workspace, one
-    from elsewhere in `workspace`. Without it, in a copy as the workspace was then, as far as that
-    was kept. Raises InputError, UsageError, LedgerError and what the plan of the run raises.
+    at: the record to go on from, or the step once it was over; "" for the end. here: it works in
+    the original's workspace, one from elsewhere in `workspace`. Without it, in a copy as the
+    workspace was then, as far as that was kept.
+    Raises InputError, UsageError, LedgerError and what the plan of the run raises.
     """
     refuse_damaged(asset.state_home(), source)
     with Follower(source.ledger) as follower:
         records = follower.news()
         lines = follower.read(0, follower.offset).splitlines(keepends=True)
-    if at > len(records):
-        raise UsageError(f"--at {at}: the run has {len(records)} records")
+    wanted = record_at(records, at)
     foreign = source.is_foreign
     if foreign:
         plan = trusted_plan(source, config, here=here)
@@ -81,7 +81,6 @@ def fork_run(
     chosen = absolute(model) if model else plan.model
     if model or foreign:
         refuse_other_price(plan, chosen)
-    wanted = at or len(records)
     rules = rules_of(source.given())
     with told_as_damage(source.ledger):
         place, moved = place_of(rules, records, wanted)
@@ -94,6 +93,28 @@ def fork_run(
     write_private(folder.path / "fork.json", msgspec.json.format(encode(fork), indent=1))
     write_ledger(folder, lines[:place], fork)
     return Made(folder, fork.of, place, spec.workspace, where, moved)
+
+
+def record_at(records: Sequence[Recorded], at: str) -> int:
+    """Return the number of a record that is named, or at which a step was over.
+
+    Raises UsageError.
+    """
+    if at.isdecimal() and 0 < int(at[:18]) <= len(records):
+        return int(at)
+    if at.isdecimal():
+        raise UsageError(f"--at {at}: the run has {len(records)} records")
+    if not at:
+        return len(records)
+    found: dict[StepId, int] = {}
+    for rec in records:
+        match rec.event:
+            case Settled(step=step) if ends_with(step, at):
+                found[step] = rec.seq
+    if len(found) != 1:
+        what = f"{len(found)} steps are" if found else "no step that was over is"
+        raise UsageError(f"--at {at}: {what} named so", hint="Steps: agentcli audit trail RUN")
+    return found.popitem()[1]
 
 
 def trusted_plan(source: RunFolder, config: Config, *, here: bool) -> Plan:

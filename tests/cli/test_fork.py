@@ -50,7 +50,7 @@ def test_a_fork_goes_on_with_another_model_in_a_copy_as_it_was_then(program: Pro
     at = record_of(program, run, "settled", "main/call.2.0")
     assert (program.folder / "a.txt").read_text() == "hello\nmore\n"
     other = program.script(*CHANGES[:2], APPENDED, {"expect": "hello", "text": "Done otherwise."})
-    made = fork(program, run, "--at", str(at), "--model", other)
+    made = fork(program, run, "--at", "call.2.0", "--model", other)
     assert (made["fork_of"], made["at"], made["moved"]) == (run, at, "")
     ended = program.run(*made["resume"].split()[1:])
     assert (ended.returncode, ended.stdout) == (0, "Done otherwise.\n"), ended.stderr
@@ -212,6 +212,7 @@ def test_a_run_with_a_tool_that_is_not_of_here_is_not_forked(program: Program) -
     ("words", "code", "says"),
     [
         (("--at", "9999"), 64, "the run has"),
+        (("--at", "call.9.9"), 64, "no step that was over is named so"),
         (("--prompt", "  "), 64, "nothing to say"),
         (("--model", "scripted:nope"), 66, "there is no script `nope`"),
     ],
