@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from agentcli.core.event import Answered, Edited, Input, Paused, Prepared, Started
-from agentcli.core.policy import Ask, Policy, judge
+from agentcli.core.event import Answered, Edited, Input, Judged, Paused, Prepared, Started
+from agentcli.core.policy import Ask, Policy, Situation, judge
 from agentcli.core.question import Answer, Question, Sign
 from agentcli.core.step import AskPerson, StepId
 from agentcli.core.tool import tier_of
@@ -81,7 +81,11 @@ def question_of(
     assert isinstance(prepared, Prepared), asked.prepared
     rule = policy.rule_of(prepared.call.tool)
     tier = tier_of(rule, prepared.facts)
-    verdict = judge(policy, (), prepared.call, prepared.facts)
+    judged = read(asked.judged) if asked.judged else None
+    if isinstance(judged, Judged):
+        verdict = judged.verdict
+    else:  # an older ledger
+        verdict = judge(policy, Situation(), prepared.call, prepared.facts)
     is_past = asked.question == "did_it_happen"
     reason = verdict.reason if isinstance(verdict, Ask) and not is_past else ""
     return Question(

@@ -20,7 +20,7 @@ from agentcli.config.profile import PriceSettings, Profile, SandboxSettings
 from agentcli.config.project import INSTRUCTIONS
 from agentcli.config.settings import Config
 from agentcli.core.plan import Plan
-from agentcli.core.policy import Effect, Policy
+from agentcli.core.policy import LAYERS, Effect, Policy
 from agentcli.core.price import ModelInfo, Prices
 from agentcli.core.record import encode
 from agentcli.core.sandbox import HIDDEN, SandboxSpec
@@ -108,6 +108,7 @@ def policy_of(config: Config, profile: Profile, tools: Mapping[str, LoadedTool])
         tries=profile.tries or 5,
         signers=config.allowed_signers(),
         separate=config.is_separate,
+        injection=LAYERS,
     )
 
 

@@ -56,6 +56,7 @@ from agentcli.loop.port import Approver, Model, Toolbox
 from agentcli.loop.run import run as run_loop
 from agentcli.sandbox.endpoint import find_endpoint, image_id
 from agentcli.tool.gateway import Gateway
+from agentcli.tool.seen import Reader
 from agentcli.tool.snapshot import Snapshots
 
 
@@ -212,6 +213,7 @@ class Session:
             outputs_seen_at(plan, self.folder),
             plan.clip_chars,
             past=self.taken.views.sessions.past.lost(),
+            passages=Reader(self.taken.views.seen, self.journal.read, plan.system),
         )
 
     def make_checker(self) -> Checker:

@@ -20,6 +20,7 @@ from agentcli.core.step import Prepare, StepId
 from agentcli.ledger.checkpoint import Checkpoint
 from agentcli.tool.history import Sessions
 from agentcli.tool.manifest import LoadedTool
+from agentcli.tool.seen import Seen
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Views:
 
     tally: Tally = field(default_factory=Tally)
     sessions: Sessions = field(default_factory=Sessions)
+    seen: Seen = field(default_factory=Seen)
     origin: list[Recorded] = field(default_factory=list)
     calls: dict[StepId, list[Recorded]] = field(default_factory=dict)
 
@@ -65,6 +67,7 @@ class Taken:
         views, event = self.views, rec.event
         views.tally.publish(rec)
         views.sessions.take(rec, self.tools)
+        views.seen.take(rec)
         match event:
             case RunStarted() | Forked():
                 views.origin.append(rec)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from agentcli.compose.plan import policy_of
 from agentcli.config.profile import Profile
 from agentcli.config.settings import Config
+from agentcli.core.decide import situation_of
 from agentcli.core.event import Judged, Recorded
 from agentcli.core.fold import fold
 from agentcli.core.policy import AuthzDecision, Policy, judge
@@ -92,5 +93,5 @@ def again(
     assert isinstance(leaf.task, RunTool), judged.step
     call = leaf.task.call
     whole = replace(call, args=map_strings(call.args, restore))
-    now = judge(policy, state.grants, whole, leaf.task.facts)
+    now = judge(policy, situation_of(state, leaf), whole, leaf.task.facts)
     return Ruling(seq, judged.step, call, judged.verdict, now)

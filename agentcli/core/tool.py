@@ -2,20 +2,13 @@
 
 from typing import Any, Literal, get_args
 
+from agentcli.core.label import Label
 from agentcli.core.record import Record
+from agentcli.core.trace import Trace
 
 RiskTier = Literal["read_only", "reversible", "irreversible", "privileged"]
 TIERS: tuple[RiskTier, ...] = get_args(RiskTier)
 Condition = Literal["sandboxed", "offline", "restorable"]
-Integrity = Literal["user", "tool", "untrusted"]
-Confidentiality = Literal["public", "private"]
-
-
-class Label(Record, frozen=True):
-    """Where a value comes from and who may see it. The defaults are those of an unknown tool."""
-
-    integrity: Integrity = "untrusted"
-    confidentiality: Confidentiality = "private"
 
 
 class ToolRule(Record, frozen=True):
@@ -25,6 +18,7 @@ class ToolRule(Record, frozen=True):
     reversible_when: unless all of these hold for a call, it counts as irreversible.
     idempotent: may run again under the same key without a second effect.
     probe: can be asked whether a call under a key had its effect.
+    sinks: the arguments through which something can be changed or sent; None means all.
     """
 
     digest: str = ""
@@ -35,11 +29,14 @@ class ToolRule(Record, frozen=True):
     idempotent: bool = False
     label: Label = Label()
     probe: bool = False
+    sinks: tuple[str, ...] | None = None
 
 
 RESTORE_RULE = ToolRule(tier="reversible", egress=False, idempotent=True)
 
 
+# A call of it says which tools are to be used, before anything untrusted is read.
+PLAN = "plan"
 # What undoes a call by putting files back. No manifest can have this name.
 RESTORE = "workspace.restore"
 
@@ -64,6 +61,7 @@ class Facts(Record, frozen=True):
     files: what the files that the call names hold: path to content's hash, "" for none.
     undo: how the call would be undone, None if it cannot be.
     image: what the sandbox really runs on.
+    traces: where the values of the call come from, of a call that can do something out there.
     """
 
     tool: str = ""
@@ -77,6 +75,12 @@ class Facts(Record, frozen=True):
     files: dict[str, str] = {}
     undo: Undo | None = None
     image: str = ""
+    traces: tuple[Trace, ...] = ()
+
+    @property
+    def is_contained(self) -> bool:
+        """Whether the call can do nothing that cannot be undone here, whoever wants it."""
+        return self.sandboxed and self.offline and self.restorable
 
 
 def tier_of(rule: ToolRule, facts: Facts) -> RiskTier:

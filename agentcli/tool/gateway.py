@@ -12,9 +12,11 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from agentcli.core.event import Failed, OutputChunk, Prepared, Probed, Started, ToolEnded
+from agentcli.core.label import Label
 from agentcli.core.sandbox import MOUNTS, Job, JobEnd, SandboxSpec, hidden_names
 from agentcli.core.step import Args, Call, Prepare, Probe, RunTool
 from agentcli.core.tool import RESTORE, Facts, Undo
+from agentcli.core.trace import Passages, Trace
 from agentcli.core.visible import visible
 from agentcli.errors import InputError, UnavailableError
 from agentcli.loop.port import Sandbox, Show
@@ -49,6 +51,7 @@ class Gateway:
     handle. outputs: where such handles are found inside the sandbox.
     clip_chars: how much of an output the model sees.
     past: what became of the state of a session. sandbox: the one that was used last.
+    passages: gives what the model has seen.
     """
 
     tools: Mapping[str, LoadedTool]
@@ -61,6 +64,7 @@ class Gateway:
     clip_chars: int = 30_000
     past: SessionPast = field(default_factory=SessionPast)
     sandbox: Sandbox | None = None
+    passages: Callable[[], Passages] = Passages
 
     async def prepare(self, start: Started, prepare: Prepare) -> Prepared | Failed:
         call = prepare.call
@@ -103,7 +107,16 @@ class Gateway:
             facts = replace(facts, snapshot=snapshot, restorable=kept, undo=undo)
         if tool.manifest.preview and tool.manifest.tier == "reversible" and facts.sandboxed:
             facts = replace(facts, preview=await self.preview(sandbox, tool, call))
+        if tool.manifest.egress or (tool.manifest.tier != "read_only" and not facts.is_contained):
+            facts = replace(facts, traces=self.traces(tool, call))
         return facts
+
+    def traces(self, tool: LoadedTool, call: Call) -> tuple[Trace, ...]:
+        """Return where the values of a call come from, once the model has seen what is not ours."""
+        passages = self.passages()
+        if not passages.is_tainted:
+            return ()
+        return passages.trace(call.args, tool.manifest.sinks)
 
     async def preview(self, sandbox: Sandbox, tool: LoadedTool, call: Call) -> str:
         """Return what the call would change, as its own script tells; it changes nothing."""
@@ -142,7 +155,8 @@ class Gateway:
             )
         except UnavailableError as error:
             return Failed(start.id, "unavailable", with_hint(error))
-        return await self.with_undo(self.ended(start, run, tool, end), run, end, before)
+        ended = replace(self.ended(start, run, tool, end), label=tool.rule.label)
+        return await self.with_undo(ended, run, end, before)
 
     async def with_undo(
         self, ended: ToolEnded, run: RunTool, end: JobEnd, before: str
@@ -180,7 +194,9 @@ class Gateway:
         text = told_of_restore(done, found.left, failed)
         undo = Undo(RESTORE, {"before": was, "after": is_now}) if done else None
         bad = bool(found.left or failed)
-        return ToolEnded(start.id, "done", visible(text), error=bad, after=is_now, undo=undo)
+        return ToolEnded(
+            start.id, "done", visible(text), error=bad, after=is_now, undo=undo, label=Label()
+        )
 
     async def probe(self, start: Started, probe: Probe) -> Probed:
         tool = self.tools.get(probe.call.tool)
@@ -197,7 +213,7 @@ class Gateway:
         if isinstance(answer.get("happened"), bool):
             happened = "yes" if answer["happened"] else "no"
         text = answer["text"] if isinstance(answer.get("text"), str) else ""
-        return Probed(start.id, happened, self.clean(visible(text)))
+        return Probed(start.id, happened, self.clean(visible(text)), tool.rule.label)
 
     async def named(self, tool: LoadedTool, args: Args) -> dict[str, str]:
         """Return what the files hold now that a call with these arguments names."""

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from agentcli.core.label import Confidentiality, Integrity, Label
 from agentcli.core.record import hash_of
-from agentcli.core.tool import Condition, Confidentiality, Integrity, Label, RiskTier, ToolRule
+from agentcli.core.tool import Condition, RiskTier, ToolRule
 from agentcli.document import Document, Place, Source, did_you_mean, joined, read_source, read_text
 from agentcli.errors import AgentcliError, ConfigError, MissingFileError
 from agentcli.tool.schema import Arguments, SchemaError
@@ -149,6 +150,7 @@ class LoadedTool:
             idempotent=manifest.idempotent,
             label=Label(integrity=labels.integrity, confidentiality=labels.confidentiality),
             probe=manifest.probe,
+            sinks=manifest.sinks,
         )
 
 

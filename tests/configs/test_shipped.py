@@ -11,7 +11,7 @@ from agentcli import asset
 from agentcli.compose.plan import Overrides, make_plan
 from agentcli.config.settings import shipped_config
 from agentcli.config.task import find_task, load_task
-from agentcli.core.policy import Allow, Ask, Deny, judge
+from agentcli.core.policy import Allow, Ask, Deny, Situation, judge
 from agentcli.core.step import Agent, Call
 from agentcli.core.tool import Facts
 from agentcli.document import read_document
@@ -35,7 +35,7 @@ def read(kind: str, name: str) -> Any:
 def judged(profile: str, tool: str, facts: Facts, workspace: Path) -> Allow | Ask | Deny:
     over = Overrides(backend="bubblewrap")
     plan = make_plan(CONFIG, CONFIG.profile(profile), Agent("react"), workspace, over)
-    return judge(plan.policy, (), Call(tool), facts)
+    return judge(plan.policy, Situation(), Call(tool), facts)
 
 
 def test_each_profile_has_a_task_and_each_task_a_script() -> None:

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 import yaml
 
-from agentcli.core.tool import Label, ToolRule
+from agentcli.core.label import Label
+from agentcli.core.tool import ToolRule
 from agentcli.errors import AgentcliError, ConfigError, MissingFileError
 from agentcli.tool.lint import lint
 from agentcli.tool.manifest import Manifest, RunCommand, command_of, load_manifest, load_tools

@@ -1,0 +1,210 @@
+"""Where the values of a call come from: the user, a trusted tool, untrusted text, or nowhere.
+
+What decides is text alone: a value counts as the user's when it stands in what the user said, in
+its own or in a normal form, between word boundaries.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from agentcli.core.label import Label
+from agentcli.core.record import Record
+
+Origin = Literal["user", "tool", "untrusted", "unknown"]
+What = Literal["argument", "token", "private"]
+CLIP = 60
+SHINGLE = 5  # words in a row that tell a private text again
+
+# What acts on the world by being named: it sends someone or something somewhere.
+ACTIVE = re.compile(
+    r"""(?P<url>\b[a-z][a-z0-9+.-]{1,20}://[^\s<>"'`]+)
+    |(?P<mail>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)
+    |(?P<iban>\b[a-z]{2}\d{2}(?:\ ?[a-z0-9]{4}){2,7}(?:\ ?[a-z0-9]{1,3})?\b)
+    |(?P<address>\b\d{1,3}(?:\.\d{1,3}){3}\b)
+    |(?P<host>\b(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:com|net|org|io|dev|info|biz|app|ai|ru
+        |cn|de|uk|fr|eu|us|ch|at|nl|xyz|top|site|online|me|co|cc|tv|sh|link|click)\b)
+    |(?P<phone>(?<![\w.])\+?\d[\d ()./-]{7,}\d(?!\w))
+    |(?P<wallet>\b(?:0x[a-f0-9]{40}|(?:bc1|[13])[a-z0-9]{25,61})\b)""",
+    re.VERBOSE,
+)
+WORD = re.compile(r"[^\W_]+(?:['’.,:/@+-][^\W_]+)*")
+DATE = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
+NAMED_DATE = re.compile(
+    r"\b(?:(?P<d1>\d{1,2})(?:st|nd|rd|th)?(?: of)? (?P<m1>[a-z]{3,9})|"
+    r"(?P<m2>[a-z]{3,9}) (?P<d2>\d{1,2})(?:st|nd|rd|th)?),? (?P<year>\d{4})\b"
+)
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+DECIMALS = re.compile(r"\b(\d+)\.(\d*?)0+\b")
+
+
+class Trace(Record, frozen=True):
+    """Where one value of a call comes from.
+
+    path: of the argument, as `to` or `items.0.name`. what: the whole argument; an active token in
+        it; or words of a private result.
+    text: the value, clipped. seq, source: the record whose text holds it, and what gave that text.
+    """
+
+    path: str
+    what: What
+    origin: Origin
+    text: str
+    seq: int = 0
+    source: str = ""
+
+
+def normal(text: str) -> str:
+    """Return the form in which texts are compared: one case, one space, one way for each date."""
+    text = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    text = NAMED_DATE.sub(dated, GROUPED.sub("", text))
+    text = DATE.sub(lambda m: f"{m[1]}-{int(m[2]):02}-{int(m[3]):02}", text)
+    return DECIMALS.sub(lambda m: f"{m[1]}.{m[2]}".rstrip("."), text)
+
+
+def dated(match: re.Match[str]) -> str:
+    """Return a date in words as YYYY-MM-DD; as it is if it is none."""
+    month = (match["m1"] or match["m2"])[:3]
+    if month not in MONTHS:
+        return match[0]
+    day = int(match["d1"] or match["d2"])
+    return f"{match['year']}-{MONTHS.index(month) + 1:02}-{day:02}"
+
+
+def shapes_of(value: str) -> Iterator[str]:
+    """Yield the normal forms under which a value may stand in a text."""
+    plain = normal(value)
+    yield plain
+    bare = re.sub(r"^[a-z][a-z0-9+.-]*://(?:www\.)?", "", plain).rstrip("/")
+    path = plain.removeprefix("./").rstrip("/")
+    yield from dict.fromkeys(form for form in (bare, path) if form and form != plain)
+
+
+def holds(text: str, form: str) -> bool:
+    """Say whether a text in its normal form holds another one, between word boundaries."""
+    at = text.find(form)
+    while at >= 0:
+        end = at + len(form)
+        before = at == 0 or not (form[0].isalnum() and is_inner(text[at - 1]))
+        after = end == len(text) or not (form[-1].isalnum() and is_inner(text[end]))
+        if before and after:
+            return True
+        at = text.find(form, at + 1)
+    return False
+
+
+def is_inner(letter: str) -> bool:
+    return letter.isalnum() or letter in "_"
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A text that the model has seen, in its normal form. seq: of its record. name: of its source.
+
+    tells: what would tell it again, if it is private.
+    """
+
+    text: str
+    label: Label
+    seq: int
+    name: str
+    tells: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, text: str, label: Label, seq: int, name: str) -> "Passage":
+        plain = normal(text)
+        private = label.confidentiality == "private"
+        tells = frozenset(telling(plain)) if private else frozenset[str]()
+        return cls(plain, label, seq, name, tells)
+
+
+@dataclass
+class Passages:
+    """All that the model of a run has seen, in order."""
+
+    found: list[Passage] = field(default_factory=list)
+
+    def add(self, text: str, label: Label, seq: int, name: str) -> None:
+        self.found.append(Passage.of(text, label, seq, name))
+
+    @property
+    def is_tainted(self) -> bool:
+        return any(passage.label.is_tainted for passage in self.found)
+
+    def origin_of(self, value: str) -> tuple[Origin, int, str]:
+        """Return where a value stands, with the most trusted first: record and name."""
+        forms = [form for form in shapes_of(value) if form]
+        if not forms:
+            return "user", 0, ""  # nothing can be said with nothing
+        for origin in ("user", "tool", "untrusted"):
+            for passage in self.found:
+                if passage.label.integrity == origin and any(
+                    holds(passage.text, form) for form in forms
+                ):
+                    return origin, passage.seq, passage.name
+        return "unknown", 0, ""
+
+    def trace(self, args: dict[str, Any], sinks: Sequence[str] | None) -> tuple[Trace, ...]:
+        """Return where the values of a call come from.
+
+        sinks: the arguments that must be traced, None for all. Of the others only what could act
+        or tell what is private is looked at.
+        """
+        traces: list[Trace] = []
+        for path, value in leaves_of(args):
+            if sinks is None or path.partition(".")[0] in sinks:
+                origin, seq, name = self.origin_of(value)
+                traces.append(Trace(path, "argument", origin, clip(value), seq, name))
+            traces += self.tokens(path, value)
+            traces += self.private(path, value)
+        return tuple(traces)
+
+    def tokens(self, path: str, value: str) -> Iterator[Trace]:
+        """Yield the active tokens of a value that neither the user nor a trusted tool named."""
+        for token in dict.fromkeys(match[0] for match in ACTIVE.finditer(normal(value))):
+            origin, seq, name = self.origin_of(token.rstrip(".,;:!?)"))
+            if origin not in ("user", "tool"):
+                yield Trace(path, "token", origin, clip(token), seq, name)
+
+    def private(self, path: str, value: str) -> Iterator[Trace]:
+        """Yield what a value tells of private results that the user has not said."""
+        theirs = [p for p in self.found if p.label.integrity == "user"]
+        for form in telling(normal(value)):
+            for passage in self.found:
+                if form in passage.tells and not any(holds(p.text, form) for p in theirs):
+                    label, found = passage.label.integrity, clip(form)
+                    yield Trace(path, "private", label, found, passage.seq, passage.name)
+                    return  # one is enough to ask about
+
+
+def telling(text: str) -> Iterator[str]:
+    """Yield what of a text would tell another one again: words with digits, and words in a row."""
+    words = [match[0] for match in WORD.finditer(text)]
+    for word in words:
+        if len(word) >= 4 and (any(map(str.isdigit, word)) or "@" in word):
+            yield word
+    spans = [match.span() for match in WORD.finditer(text)]
+    for first, last in zip(spans, spans[SHINGLE - 1 :], strict=False):
+        yield text[first[0] : last[1]]
+
+
+def leaves_of(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the values of arguments that can say something, as texts, and their paths."""
+    match value:
+        case dict():
+            for name, item in value.items():
+                yield from leaves_of(item, f"{path}.{name}" if path else str(name))
+        case list() | tuple():
+            for number, item in enumerate(value):
+                yield from leaves_of(item, f"{path}.{number}")
+        case bool() | None:
+            return
+        case _:
+            yield path, str(value)
+
+
+def clip(text: str) -> str:
+    return text if len(text) <= CLIP else text[: CLIP - 1] + "…"
