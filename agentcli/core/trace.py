@@ -85,19 +85,22 @@ def shapes_of(value: str) -> Iterator[str]:
 
 def holds(text: str, form: str) -> bool:
     """Say whether a text in its normal form holds another one, between word boundaries."""
-    at = text.find(form)
+    at = text.find(form) if form else -1
     while at >= 0:
         end = at + len(form)
-        before = at == 0 or not (form[0].isalnum() and is_inner(text[at - 1]))
-        after = end == len(text) or not (form[-1].isalnum() and is_inner(text[end]))
-        if before and after:
+        if not (goes_on(form[0], text[:at][-2:][::-1]) or goes_on(form[-1], text[end : end + 2])):
             return True
         at = text.find(form, at + 1)
     return False
 
 
-def is_inner(letter: str) -> bool:
-    return letter.isalnum() or letter in "_"
+def goes_on(edge: str, beyond: str) -> bool:
+    """Say whether a word or a number goes on beyond its edge: 1000 does in 1000.5."""
+    if not beyond or not edge.isalnum():
+        return False
+    if edge.isdigit() and len(beyond) == 2 and beyond[0] in ".," and beyond[1].isdigit():
+        return True
+    return beyond[0].isalnum() or beyond[0] == "_"
 
 
 @dataclass(frozen=True)
