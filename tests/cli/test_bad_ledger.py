@@ -20,7 +20,7 @@ COMMANDS = (("replay",), ("audit", "verify"), ("resume",), ("runs", "show"))
 
 
 def newer(path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b'"version":2,', b'"version":3,"new":1,'))
+    path.write_bytes(path.read_bytes().replace(b'"version":3,', b'"version":4,"new":1,'))
 
 
 def directory(path: Path) -> None:
@@ -42,7 +42,7 @@ def long_first_line(path: Path) -> None:
 
 
 BAD: dict[str, tuple[Callable[[Path], object], tuple[int, ...], str]] = {
-    "newer": (newer, (73,), "written as version 3; this program knows 2"),
+    "newer": (newer, (73,), "written as version 4; this program knows 3"),
     "another program's": (
         lambda path: path.write_bytes(b'{"type":"message","text":"hi"}\n' * 9),
         (65,),
