@@ -1,0 +1,439 @@
+"""What a shell command would do, found by a real grammar before it runs."""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from agentcli.core.command import Command, Parsed, Power
+from agentcli.tool.known import names
+from agentcli.tool.power import NAME, is_plain, power_of, sets
+from agentcli.tool.power import test as judge_test
+from agentcli.tool.quoting import MAX_DEPTH, WORDS, ProblemError, WordReader
+from agentcli.tool.word import Word
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser
+
+MAX_CHARS = 10_000
+MAX_COMMANDS = 50
+MAX_FOLDERS = 10
+
+# The grammar takes for blanks, names or comments what bash does not, and the other way round. All
+# that it found has to look to bash as it does to the grammar, or it does not count as parsed.
+BLANKS = re.compile(r"(?:[ \t\n]|\\\n)*")
+DELIMITER = re.compile(r"""(['"]?)([A-Za-z_][A-Za-z0-9_]*)\1""")
+REST_OF_LINE = re.compile(r"""[^'"`\\$(){}#\n]*(?=\n)""")
+SILENT = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/stdin"})
+SOCKETS = ("/dev/tcp/", "/dev/udp/")
+BEFORE_COMMENT = " \t\n;&|()"
+
+GROUPS = names(
+    """
+    program list pipeline subshell compound_statement do_group if_statement elif_clause
+    else_clause while_statement negated_command command_substitution process_substitution
+    """
+)
+OPERATORS = names(
+    "; & && || | |& ( ) { } ` ! $( <( >( if then elif else fi do done while until for in"
+)
+OPERATORS |= {"\n"}
+
+
+@cache
+def grammar() -> "Parser":
+    import tree_sitter_bash
+    from tree_sitter import Language, Parser
+
+    return Parser(Language(tree_sitter_bash.language()))
+
+
+def parse(command: str, shell: str = "bash", depth: int = 0) -> Parsed:
+    """Return what a command would do. shell: which one runs it, sh and dash differ from bash.
+
+    What has a name that is known by its words is judged by them. Whatever else there is (values,
+    code, names that come only while it runs, too much of it) is unknown. Nothing raises.
+    """
+    if len(command) > MAX_CHARS:
+        why = f"it has more than {MAX_CHARS:,} characters"
+        return Parsed((Command((), "unknown", why),))
+    if not command.strip(" \t\n"):
+        return Parsed()
+    reader = Reader(shell, depth)
+    try:
+        reader.read(command)
+    except ProblemError as problem:
+        return Parsed(tuple(reader.commands), tuple(reader.paths), str(problem))
+    commands = reader.commands
+    if len(commands) > MAX_COMMANDS:
+        why = f"it has more than {MAX_COMMANDS} commands"
+        commands = [Command((), "unknown", why), *commands[:MAX_COMMANDS]]
+    return Parsed(tuple(commands), tuple(reader.paths))
+
+
+class Reader(WordReader):
+    """Reads one text. folders: where `cd` may have led."""
+
+    def __init__(self, shell: str, depth: int) -> None:
+        super().__init__(shell)
+        self.depth = depth
+        self.paths: dict[str, None] = {}
+        self.folders: list[str] = []
+
+    def read(self, command: str) -> None:
+        try:
+            self.source = command.encode()
+        except UnicodeEncodeError:
+            raise ProblemError("it is no text") from None
+        if b"\0" in self.source or b"\r" in self.source:
+            raise ProblemError("it has a character that no command has")
+        root = grammar().parse(self.source).root_node
+        if root.has_error:
+            raise ProblemError("it is no command that can be understood")
+        self.check_blanks(root)
+        self.statement(root, 0)
+
+    def check_blanks(self, root: "Node") -> None:
+        """Check that nothing between two tokens is more than a blank to bash too."""
+        at = 0
+        stack = [root]
+        while stack:
+            node = stack.pop()
+            children = node.children
+            if node.type == "heredoc_body" or (not children and node.type != "heredoc_content"):
+                self.check_gap(at, node)
+                at = max(at, node.end_byte)
+            stack += reversed(children) if node.type != "heredoc_body" else []
+        if not BLANKS.fullmatch(self.source[at:].decode()):
+            raise ProblemError("it ends in what is no command")
+
+    def check_gap(self, at: int, node: "Node") -> None:
+        gap = self.source[at : node.start_byte].decode("utf-8", "replace")
+        if not BLANKS.fullmatch(gap) or ("\\\n" in gap and not gap.replace("\\\n", "")):
+            raise ProblemError("it has blanks that are none to the shell")
+        if node.type == "comment":
+            before = self.source[node.start_byte - 1 : node.start_byte].decode("utf-8", "replace")
+            if before and before not in BEFORE_COMMENT:
+                raise ProblemError("it has a comment that is none to the shell")
+
+    def statement(self, node: "Node", depth: int) -> None:
+        """Read a node that stands where a command may stand."""
+        if depth > MAX_DEPTH or self.depth > 3:
+            raise ProblemError("it is nested too deep")
+        depth += 1
+        kind = node.type
+        if kind == "command":
+            self.simple(node, depth)
+        elif kind == "redirected_statement":
+            redirects = [child for child in node.named_children if is_redirect(child)]
+            others = [child for child in node.named_children if not is_redirect(child)]
+            # The grammar takes words after a target for more targets.
+            more = [word for child in redirects for word in targets_of(child)[1:]]
+            if more and [child.type for child in others] != ["command"]:
+                raise ProblemError("words stand behind a redirection")
+            for child in others:
+                if child.type == "command":
+                    self.simple(child, depth, more)
+                else:
+                    self.statement(child, depth)
+            for child in redirects:
+                self.redirect(child, depth)
+        elif kind in GROUPS:
+            if node.children and node.children[0].type == "((":
+                self.add([self.text(node)], "unknown", "a calculation can run commands")
+                return
+            for child in node.children:
+                if child.is_named:
+                    self.statement(child, depth)
+                elif child.type not in OPERATORS:
+                    raise ProblemError(f"`{child.type}` is not understood")
+        elif kind == "comment":
+            return
+        elif is_redirect(node):
+            self.redirect(node, depth)
+        elif kind in ("variable_assignment", "variable_assignments"):
+            for one in [node] if kind == "variable_assignment" else node.named_children:
+                self.assignment(one, depth)
+        elif kind in ("declaration_command", "unset_command"):
+            self.declaration(node, depth)
+        elif kind == "test_command":
+            self.test(node, depth)
+        elif kind == "for_statement":
+            self.loop(node, depth)
+        elif kind == "case_statement":
+            self.case(node, depth)
+        elif kind == "function_definition":
+            name = self.text(node.children[0])
+            self.add([name, "()"], "unknown", "it gives a name another meaning")
+            self.inside(node, depth)
+        elif kind == "c_style_for_statement":
+            self.add(["for", "(("], "unknown", "a calculation can run commands")
+            self.inside(node, depth)
+        else:
+            raise ProblemError(f"`{kind}` is not understood")
+
+    def inside(self, node: "Node", depth: int) -> None:
+        """Read the body of what is unknown as a whole."""
+        for child in node.named_children:
+            if child.type in ("compound_statement", "do_group", "subshell"):
+                self.statement(child, depth)
+
+    def simple(self, node: "Node", depth: int, more: Sequence["Node"] = ()) -> None:
+        words: list[Word] = []
+        assignments: list[Node] = []
+        end = -1
+        self.check_line(node.children)
+        for child in [*node.children, *more]:
+            kind = child.type
+            if kind == "variable_assignment":
+                assignments.append(child)
+            elif is_redirect(child):
+                self.redirect(child, depth)
+            else:
+                if child.start_byte == end:
+                    raise ProblemError("two words have nothing between them")
+                end = child.end_byte
+                inner = child.named_children[0] if kind == "command_name" else child
+                words.append(self.word(inner, depth))
+        is_read = bool(words) and words[0] == Word("read")
+        for child in assignments:
+            # For `read` itself IFS only says where a line is split.
+            if not (is_read and self.text(child) in ("IFS=", "IFS=''", 'IFS=""')):
+                self.assignment(child, depth)
+        if words:
+            self.judge(words)
+
+    def judge(self, words: list[Word]) -> None:
+        found = power_of(words, self.again)
+        self.add([word.text for word in words], found.power, found.why)
+        self.commands += found.inner.commands
+        self.paths.update(dict.fromkeys(found.inner.paths))
+        if found.inner.problem:
+            raise ProblemError(found.inner.problem)
+        self.keep_paths(words)
+
+    def again(self, shell: str, text: str) -> Parsed:
+        return parse(text, shell, self.depth + 1)
+
+    def keep_paths(self, words: list[Word]) -> None:
+        for word in words[1:]:
+            text = word.text
+            if text.startswith("-"):
+                name, joined, value = text.partition("=")
+                text = value if joined else name[2:] if "/" in name else ""
+            self.keep_path(text)
+        if words[0].text in ("cd", "pushd"):
+            self.folders += [word.text for word in words[1:] if not word.text.startswith("-")]
+            if len(self.folders) > MAX_FOLDERS:
+                self.add(["cd"], "unknown", "it goes to too many folders")
+
+    def keep_path(self, text: str) -> None:
+        if text and "\n" not in text:
+            self.paths[text] = None
+            if not text.startswith("/"):
+                for folder in self.folders[:MAX_FOLDERS]:
+                    self.paths[f"{folder.rstrip('/')}/{text}"] = None
+
+    def assignment(self, node: "Node", depth: int) -> None:
+        name, *rest = node.named_children
+        text = self.text(name)
+        self.check_line(node.children)
+        for value in rest:
+            if value.type == "array":
+                for item in value.named_children:
+                    self.word(item, depth)
+            else:
+                self.word(value, depth)
+        if name.type != "variable_name" or not is_plain(text):
+            self.add([self.text(node)], "unknown", sets(text))
+
+    def declaration(self, node: "Node", depth: int) -> None:
+        """Read `export` and the like: names in lower case, and no flag, change nothing."""
+        names = []
+        self.check_line(node.children)
+        for child in node.named_children:
+            if child.type == "variable_assignment":
+                self.assignment(child, depth)
+                names.append(self.text(child.named_children[0]))
+            elif is_redirect(child):
+                self.redirect(child, depth)
+            else:
+                names.append(self.word(child, depth).text)
+        for name in names:
+            if not NAME.fullmatch(name):
+                self.add([node.children[0].type, *names], "unknown", sets(name))
+                return
+
+    def test(self, node: "Node", depth: int) -> None:
+        """Read `[ ... ]` and `[[ ... ]]`."""
+        first = node.children[0].type
+        words = self.operands(node, depth)
+        texts = [word.text for word in words]
+        power: Power = "reads"
+        if first == "[":
+            found = judge_test(first, words, self.again)
+            power = found.power
+        elif first == "[[":
+            # In [[ ]] a number is a calculation, which can run commands; so can -v and -R.
+            calculates = {"-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-v", "-R"}
+            if calculates & {*texts} or self.shell != "bash":
+                power = "unknown"
+        else:
+            power = "unknown"
+        why = "" if power == "reads" else "it may look up more than files and texts"
+        self.add([first, *texts], power, why)
+        for text in texts:
+            if not text.startswith("-"):
+                self.keep_path(text)
+
+    def operands(self, node: "Node", depth: int) -> list[Word]:
+        """Return the words of a test without its brackets. Each stands between blanks."""
+        is_old = node.children[0].type == "["
+        words = []
+        tokens = flat(node)
+        self.check_line(tokens)
+        for token, after in pairwise(tokens):
+            if token.end_byte == after.start_byte:
+                raise ProblemError("a test has words with nothing between them")
+            if token.is_named and token.type != "test_operator":
+                words.append(self.word(token, depth))
+            elif token.type in ("test_operator", "==", "!=", "=", "!") or (
+                not is_old and token.type in ("=~", "<", ">", "&&", "||", "(", ")")
+            ):
+                words.append(Word(self.text(token)))
+            elif token != tokens[0]:
+                raise ProblemError(f"`{token.type}` is not understood in a test")
+        return words
+
+    def check_line(self, nodes: list["Node"]) -> None:
+        """Check that there is no end of a line between these: it would end the command."""
+        for node, after in pairwise(nodes):
+            if b"\n" in self.source[node.end_byte : after.start_byte].replace(b"\\\n", b""):
+                raise ProblemError("it has an end of a line where none is understood")
+
+    def loop(self, node: "Node", depth: int) -> None:
+        for child in node.children:
+            kind = child.type
+            if kind == "variable_name":
+                if not NAME.fullmatch(name := self.text(child)):
+                    self.add(["for", name], "unknown", sets(name))
+            elif kind == "select":
+                self.add(["select"], "unknown", "it waits for a person")
+            elif kind in ("do_group", "compound_statement"):
+                self.statement(child, depth)
+            elif child.is_named and kind != "comment":
+                self.word(child, depth)
+            elif kind not in OPERATORS and kind != "comment":
+                raise ProblemError(f"`{kind}` is not understood")
+
+    def case(self, node: "Node", depth: int) -> None:
+        for child in node.children:
+            kind = child.type
+            if kind == "case_item":
+                is_pattern = True
+                for part in child.children:
+                    if part.type == ")" and is_pattern:
+                        is_pattern = False
+                    elif part.is_named and is_pattern:
+                        self.word(part, depth)
+                    elif part.is_named:
+                        self.statement(part, depth)
+            elif child.is_named and kind != "comment":
+                self.word(child, depth)
+
+    def redirect(self, node: "Node", depth: int) -> None:
+        if node.type == "heredoc_redirect":
+            return self.here_document(node, depth)
+        self.check_line(node.children)
+        operator = next((c.type for c in node.children if not c.is_named), "")
+        words = [self.word(target, depth) for target in targets_of(node)[:1]]
+        if node.type == "herestring_redirect":
+            return None
+        if node.type != "file_redirect":
+            raise ProblemError("a redirection is not understood")
+        if operator in (">&-", "<&-"):
+            if words:
+                raise ProblemError("words stand behind a redirection")
+            return None
+        [word] = words or [Word("")]
+        if operator in (">&", "<&") and word.fixed and re.fullmatch(r"\d+-?|-", word.text):
+            return None
+        self.keep_path(word.text)
+        shown = [operator, word.text]
+        head = word.text if word.fixed else word.head
+        if not word.single or not head or any(s.startswith(head[:9]) for s in SOCKETS):
+            self.add(shown, "unknown", f"where `{word.text}` leads shows only while it runs")
+        elif operator == "<" and not head.startswith("-"):
+            self.add(shown, "reads")
+        elif (
+            word.fixed and word.text in SILENT and operator in (">", ">>", "&>", "&>>", ">&", ">|")
+        ):
+            return None
+        else:
+            self.add(shown, "writes", f"it writes {word.text}")
+        return None
+
+    def here_document(self, node: "Node", depth: int) -> None:
+        """Read a here-document. Where it ends is found out a second time, as bash does it."""
+        source = self.source.decode()
+        parts = {child.type: child for child in node.children}
+        start, body, end = (parts.get(f"heredoc_{name}") for name in ("start", "body", "end"))
+        if start is None or end is None:
+            raise ProblemError("a here-document is not understood")
+        is_dash = "<<-" in parts
+        after = len(self.source[: start.end_byte].decode())
+        delimiter = DELIMITER.fullmatch(self.text(start))
+        rest = REST_OF_LINE.match(source, after)
+        if delimiter is None or rest is None or "<<" in rest[0]:
+            raise ProblemError("a here-document is not understood")
+        at = rest.end() + 1
+        lines = []
+        for line in source[at:].split("\n"):
+            if (line.lstrip("\t") if is_dash else line) == delimiter[2]:
+                break
+            lines.append(line)
+            at += len(line) + 1
+        tabs = len(line) - len(line.lstrip("\t")) if is_dash else 0
+        ends = len(self.source[: end.start_byte].decode())
+        if ends not in (at, at + tabs) or self.text(end) != delimiter[2]:
+            raise ProblemError("a here-document ends elsewhere for the shell")
+        if not delimiter[1]:
+            if any(line.endswith("\\") for line in lines):
+                raise ProblemError("a here-document has a line that goes on")
+            if any("$" in line or "`" in line for line in lines):
+                self.add(["<<", delimiter[2]], "unknown", "its text is made while it runs")
+                for child in body.named_children if body else []:
+                    if child.type != "heredoc_content":
+                        self.word(child, depth)
+        for child in node.named_children:
+            if child.type not in ("heredoc_start", "heredoc_body", "heredoc_end"):
+                self.rest_of_line(child, depth)
+
+    def rest_of_line(self, node: "Node", depth: int) -> None:
+        """Read what the grammar hangs below a here-document, though it stands behind it."""
+        if node.type == "file_descriptor":
+            return
+        if node.type in WORDS:
+            raise ProblemError("a word stands behind a here-document")
+        self.statement(node, depth)
+
+
+def is_redirect(node: "Node") -> bool:
+    return node.type in ("file_redirect", "herestring_redirect", "heredoc_redirect")
+
+
+def targets_of(redirect: "Node") -> list["Node"]:
+    """Return where a redirection leads, and words after it that belong to the command."""
+    if redirect.type == "heredoc_redirect":
+        return []
+    return [child for child in redirect.named_children if child.type != "file_descriptor"]
+
+
+def flat(node: "Node") -> list["Node"]:
+    """Return the words and signs of a test, without the tree that the grammar makes of them."""
+    found = []
+    for child in node.children:
+        is_tree = child.type.endswith("_expression") and child.type != "brace_expression"
+        found += flat(child) if is_tree else [child]
+    return found
