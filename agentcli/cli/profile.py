@@ -131,4 +131,6 @@ def effects(plan: "Plan") -> Iterator[tuple[str, str, str]]:
         unless = ""
         if rule.reversible_when and effect == "allow":
             unless = f"; asks unless {', '.join(rule.reversible_when)}"
+        if rule.shell and effect != "allow" and plan.policy.tiers.get("read_only") == "allow":
+            unless = "" if name in plan.policy.asks else " unless it only reads"
         yield name, rule.tier, words[effect] + unless

@@ -63,6 +63,8 @@ def show(name: NAME, workspace: options.WORKSPACE = None) -> None:
     lines = [f"{manifest.name} version {manifest.version} · {manifest.tier} · {egress}"]
     if manifest.reversible_when:
         lines.append(f"irreversible unless {', '.join(manifest.reversible_when)}")
+    if manifest.shell:
+        lines.append("read_only in a sandbox when its commands are known to only read")
     lines += [f"digest {tool.digest}", f"from {tool.path}", "", manifest.description.strip(), ""]
     lines.append(json.dumps(manifest.parameters, indent=2, ensure_ascii=False))
     lines += [f"example: {json.dumps(one, ensure_ascii=False)}" for one in manifest.examples]

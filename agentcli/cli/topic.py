@@ -260,6 +260,7 @@ egress, idempotent  Whether it can send data out; whether twice is like once.
 compensate  How it is undone: none, {restore: [path]}, or {call: {tool: ..., args: {...}}}.
 labels  How far its output is to be believed, and who may see it.
 timeout_s  How long it may take.
+shell  The argument that is a command of bash: a call that only reads is read_only then.
 preview, probe  Whether it can show what it would do, and tell whether a lost call happened.
 examples  Calls that fit.
 run  A script with its modules, a command or a session.

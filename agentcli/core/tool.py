@@ -2,6 +2,7 @@
 
 from typing import Any, Literal, get_args
 
+from agentcli.core.command import Command, only_reads
 from agentcli.core.label import Label
 from agentcli.core.record import Record
 from agentcli.core.trace import Trace
@@ -19,6 +20,7 @@ class ToolRule(Record, frozen=True):
     idempotent: may run again under the same key without a second effect.
     probe: can be asked whether a call under a key had its effect.
     sinks: the arguments through which something can be changed or sent; None means all.
+    shell: its calls are shell commands, each judged by what it was found to do.
     """
 
     digest: str = ""
@@ -30,6 +32,7 @@ class ToolRule(Record, frozen=True):
     label: Label = Label()
     probe: bool = False
     sinks: tuple[str, ...] | None = None
+    shell: bool = False
 
 
 RESTORE_RULE = ToolRule(tier="reversible", egress=False, idempotent=True)
@@ -62,6 +65,7 @@ class Facts(Record, frozen=True):
     undo: how the call would be undone, None if it cannot be.
     image: what the sandbox really runs on.
     traces: where the values of the call come from, of a call that can do something out there.
+    commands: of a shell command, all that it was found to run. unparsed: why that is not all.
     """
 
     tool: str = ""
@@ -76,6 +80,8 @@ class Facts(Record, frozen=True):
     undo: Undo | None = None
     image: str = ""
     traces: tuple[Trace, ...] = ()
+    commands: tuple[Command, ...] = ()
+    unparsed: str = ""
 
     @property
     def is_contained(self) -> bool:
@@ -84,7 +90,14 @@ class Facts(Record, frozen=True):
 
 
 def tier_of(rule: ToolRule, facts: Facts) -> RiskTier:
-    """Return the tier of one call: a reversible tool is so only where its conditions hold."""
+    """Return the tier of one call: a reversible tool is so only where its conditions hold.
+
+    A shell command of which all is known, and all only reads, is read_only in a sandbox. Nothing
+    else that was found in one makes its tier another.
+    """
+    can_be_less = rule.shell and rule.tier == "reversible" and facts.sandboxed
+    if can_be_less and not facts.unparsed and only_reads(facts.commands):
+        return "read_only"
     if rule.tier == "reversible" and not all(getattr(facts, name) for name in rule.reversible_when):
         return "irreversible"
     return rule.tier

@@ -25,6 +25,7 @@ from agentcli.tool.history import SESSION_ENDED, SessionPast
 from agentcli.tool.manifest import LoadedTool, Restore, RunCommand, RunSession, command_of
 from agentcli.tool.named import named_files, names_in
 from agentcli.tool.restore import Change, put_back, restoring
+from agentcli.tool.shell import parse
 from agentcli.tool.snapshot import Snapshots, TooBigError
 
 Ending = Literal["done", "not_done", "unknown"]
@@ -88,6 +89,11 @@ class Gateway:
             return Failed(start.id, "unavailable", text)
 
     async def facts(self, tool: LoadedTool, call: Call) -> Facts:
+        """Return what is found out about a call.
+
+        What the workspace was is kept also for a shell command that only reads: if that was
+        judged wrong, it can be undone like any other.
+        """
         sandbox = await self.open_sandbox()
         facts = Facts(
             tool=tool.digest,
@@ -99,6 +105,9 @@ class Gateway:
             files=await self.named(tool, call.args),
             image=sandbox.facts.image,
         )
+        if tool.manifest.shell:
+            parsed = parse(str(call.args[tool.manifest.shell]))
+            facts = replace(facts, commands=parsed.commands, unparsed=parsed.problem)
         if isinstance(tool.manifest.compensate, Restore):
             snapshot = await asyncio.to_thread(self.snapshots.take)
             # What a call changes in a mount is in no snapshot.

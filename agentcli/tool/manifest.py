@@ -81,6 +81,8 @@ class Manifest(Document):
         `max_timeout_s`; without it the limit is `timeout_s`.
     compensate: what undoes a call; it must be a call of another tool, or of files put back.
     preview: the script can show what it would do, as a diff, when AGENTCLI_PREVIEW is 1.
+    shell: the argument that is a shell command. It is parsed, and a call that only reads is
+        read_only.
     probe: the script can tell whether a call had its effect: when AGENTCLI_PROBE is 1 it answers
         {"happened": true or false} of the call under AGENTCLI_IDEMPOTENCY_KEY, null if unknown.
     parameters: JSON Schema, draft 2020-12; no other arguments are taken unless it says so.
@@ -101,6 +103,7 @@ class Manifest(Document):
     compensate: Literal["none"] | Restore | Compensation = "none"
     preview: bool = False
     probe: bool = False
+    shell: str | None = None
     parameters: dict[str, Any]  # a border: JSON Schema is open
     examples: tuple[dict[str, Any], ...] = ()
     run: RunScript | RunCommand | RunSession
@@ -151,6 +154,7 @@ class LoadedTool:
             label=Label(integrity=labels.integrity, confidentiality=labels.confidentiality),
             probe=manifest.probe,
             sinks=manifest.sinks,
+            shell=manifest.shell is not None,
         )
 
 
@@ -248,6 +252,10 @@ def _faults(path: Path, manifest: Manifest, arguments: Arguments) -> Iterator[tu
         yield ("preview",), "only a script can show what it would do"
     if manifest.probe and not isinstance(manifest.run, RunScript):
         yield ("probe",), "only a script can tell what became of a call"
+    if manifest.shell is not None:
+        yield from _needs(manifest, ("shell",), manifest.shell, "string", always=True)
+        if manifest.run != RunCommand(command=("bash", "-c", f"{{{manifest.shell}}}")):
+            yield ("shell",), f'needs the run [bash, -c, "{{{manifest.shell}}}"], which is parsed'
     match manifest.run:
         case RunSession(code=name):
             yield from _needs(manifest, ("run", "code"), name, "string", always=True)

@@ -48,7 +48,9 @@ def power_of(words: list[Word], again: Again) -> Verdict:
         return READS
     first, *rest = words
     if not first.fixed:
-        return Verdict("unknown", f"which program `{first.text}` is shows only while it runs")
+        return Verdict(
+            "unknown", f"which program `{short(first.text)}` is shows only while it runs"
+        )
     folder, _, name = first.text.rpartition("/")
     if folder and folder not in SYSTEM:
         name = first.text
@@ -70,11 +72,15 @@ def power_of(words: list[Word], again: Again) -> Verdict:
         return Verdict("network", f"{name} uses the network")
     if name in known.RUNS:
         return Verdict("runs", f"{name} runs other code")
-    return Verdict("unknown", f"{name} {known.UNKNOWN.get(name, 'is not known')}")
+    return Verdict("unknown", f"{short(name)} {known.UNKNOWN.get(name, 'is not known')}")
 
 
 def unclear(name: str, word: str) -> Verdict:
-    return Verdict("unknown", f"what {name} does with `{word}` is not known")
+    return Verdict("unknown", f"what {name} does with `{short(word)}` is not known")
+
+
+def short(word: str) -> str:
+    return word if len(word) <= 60 else f"{word[:60]}..."
 
 
 def with_flags(name: str, words: list[Word]) -> Verdict:
@@ -183,7 +189,7 @@ def is_plain(variable: str) -> bool:
 
 
 def sets(variable: str) -> str:
-    return f"it sets {variable}, which may change what programs do"
+    return f"it sets {short(variable)}, which may change what programs do"
 
 
 def find(name: str, words: list[Word], again: Again) -> Verdict:
@@ -253,7 +259,7 @@ def sed(name: str, words: list[Word], again: Again) -> Verdict:
         return unclear(name, doubt or "no script")
     for script in scripts:
         if not script.fixed or not all_steps(script.text):
-            return Verdict("unknown", f"what sed does with `{script.text}` is not known")
+            return Verdict("unknown", f"what sed does with `{short(script.text)}` is not known")
     return READS
 
 
@@ -281,7 +287,7 @@ def git(name: str, words: list[Word], again: Again) -> Verdict:
     """
     end = end_of_flags(words, GIT_OWN)
     if end < 0:
-        return Verdict("unknown", f"git {words[-end - 1].text} may run other programs")
+        return Verdict("unknown", f"git {short(words[-end - 1].text)} may run other programs")
     if end == len(words):
         return READS
     first, *rest = words[end:]
@@ -294,7 +300,7 @@ def git(name: str, words: list[Word], again: Again) -> Verdict:
         return READS
     if verb in known.GIT_WRITES or verb in known.GIT_FLAGS:
         return Verdict("writes", f"git {verb} may change files here")
-    return Verdict("unknown", f"git {verb} is not known")
+    return Verdict("unknown", f"git {short(verb)} is not known")
 
 
 def git_reads(verb: str, words: list[Word]) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agentcli.core.command import Command, Parsed, Power
 from agentcli.tool.known import names
-from agentcli.tool.power import NAME, is_plain, power_of, sets
+from agentcli.tool.power import NAME, is_plain, power_of, sets, short
 from agentcli.tool.power import test as judge_test
 from agentcli.tool.quoting import MAX_DEPTH, WORDS, ProblemError, WordReader
 from agentcli.tool.word import Word
@@ -363,7 +363,7 @@ class Reader(WordReader):
         shown = [operator, word.text]
         head = word.text if word.fixed else word.head
         if not word.single or not head or any(s.startswith(head[:9]) for s in SOCKETS):
-            self.add(shown, "unknown", f"where `{word.text}` leads shows only while it runs")
+            self.add(shown, "unknown", f"where `{short(word.text)}` leads shows only while it runs")
         elif operator == "<" and not head.startswith("-"):
             self.add(shown, "reads")
         elif (
@@ -371,7 +371,7 @@ class Reader(WordReader):
         ):
             return None
         else:
-            self.add(shown, "writes", f"it writes {word.text}")
+            self.add(shown, "writes", f"it writes {short(word.text)}")
         return None
 
     def here_document(self, node: "Node", depth: int) -> None:

@@ -266,3 +266,21 @@ def test_a_secret_in_a_file_reaches_neither_ledger_nor_model(program: Program) -
     assert played.code == 0
     for path in Path(played.document["ledger"]).parent.rglob("*"):
         assert not path.is_file() or secret.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.skipif(SANDBOX == "local", reason="outside of a sandbox nothing is less than it says")
+def test_a_shell_command_that_only_reads_runs_where_changes_ask(program: Program) -> None:
+    (program.folder / "a.txt").write_text("alpha\n")
+    played = program.play(
+        call("shell", command="ls | head"),
+        {"expect": "a.txt", **call("shell", command="find . -delete")},
+        {"text": "ok"},
+        words=("--profile", "careful"),
+    )
+    judged = [event["verdict"] for event in played.events if event["kind"] == "judged"]
+    assert [(verdict["kind"], verdict["rule"], verdict["tier"]) for verdict in judged] == [
+        ("allow", "read_only_runs", "read_only"),
+        ("ask", "reversible_asks", "reversible"),
+    ]
+    assert played.code == 77, "nobody is there to say yes"
+    assert (program.folder / "a.txt").exists()

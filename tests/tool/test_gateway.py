@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agentcli.core.command import Command
 from agentcli.core.event import Failed, Prepared, Started, ToolEnded
 from agentcli.core.sandbox import Job, JobEnd, Mount, SandboxFacts, SandboxSpec
 from agentcli.core.step import Call, Prepare, Probe, RunTool
@@ -96,9 +97,23 @@ def test_a_call_that_may_change_a_mount_cannot_be_undone(folder: Path, tmp_path:
         ((Mount("m", str(tmp_path)),), "reversible"),
         ((Mount("m", str(tmp_path)), Mount("n", str(tmp_path), writable=True)), "irreversible"),
     ]:
-        facts = Bench(folder, *mounts).facts("shell", command="ls")
+        facts = Bench(folder, *mounts).facts("shell", command="touch b")
         assert tier_of(rule, facts) == tier, mounts
         assert facts.snapshot, "what the workspace was is kept all the same"
+
+
+def test_what_a_shell_command_does_is_a_fact_of_the_call(folder: Path) -> None:
+    bench = Bench(folder)
+    facts = bench.facts("shell", command="ls | sort -o b")
+    assert facts.commands == (
+        Command(("ls",), "reads"),
+        Command(("sort", "-o", "b"), "unknown", "what sort does with `-o` is not known"),
+    )
+    assert bench.facts("shell", command="ls 'a").unparsed
+    assert bench.facts("python", code="ls").commands == ()
+    reads = bench.facts("shell", command="ls")
+    assert tier_of(TOOLS["shell"].rule, reads) == "read_only"
+    assert reads.snapshot, "what was judged wrong can be undone all the same"
 
 
 def test_only_scripts_are_told_that_something_is_mounted(folder: Path, tmp_path: Path) -> None:

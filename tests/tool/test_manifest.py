@@ -214,6 +214,16 @@ def test_the_shipped_tools_are_sound() -> None:
         assert tools[name].rule.reversible_when == ("sandboxed", "offline", "restorable")
 
 
+def test_the_command_of_a_shell_is_the_argument_that_bash_runs(tmp_path: Path) -> None:
+    bash = ["bash", "-c", "{who}"]
+    assert load_manifest(write(tmp_path, shell="who", run={"command": bash})).rule.shell
+    for run in ({"command": ["zsh", "-c", "{who}"]}, {"command": [*bash, "x"]}, GOOD["run"]):
+        with pytest.raises(ConfigError, match=r'shell: needs the run \[bash, -c, "{who}"\]'):
+            load_manifest(write(tmp_path, shell="who", run=run))
+    with pytest.raises(ConfigError, match="shell: the parameter `file` must be required"):
+        load_manifest(write(tmp_path, shell="file", run={"command": ["bash", "-c", "{file}"]}))
+
+
 def test_a_stored_manifest_is_read_back_the_same() -> None:
     tool = load_manifest(SHIPPED / "shell.yaml")
     assert Manifest.model_validate_json(tool.manifest.model_dump_json()) == tool.manifest
