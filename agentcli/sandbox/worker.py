@@ -23,6 +23,18 @@ from typing import IO, Any, NoReturn
 BACKLOG_BYTES = 1_000_000  # unsent above this: the jobs' output waits in their pipes
 SWEEP_S = 5.0  # a killed tree that is still there after this cannot be killed
 SET_DEATH_SIGNAL, SET_DUMPABLE, SET_CHILD_SUBREAPER = 1, 4, 36  # prctl(2)
+# Git runs what its config names. Of a repository's own config this takes the worst away, and all
+# other config is not read.
+GIT_CONFIG = {
+    "core.fsmonitor": "false",
+    "core.hooksPath": "/dev/null",
+    "gpg.program": "false",
+    "gpg.ssh.program": "false",
+    "gpg.x509.program": "false",
+    "log.showSignature": "false",
+    "protocol.ext.allow": "never",
+    "safe.bareRepository": "explicit",
+}
 BASE_ENV = {
     "HOME": "/tmp",
     "LANG": "C.UTF-8",
@@ -33,6 +45,13 @@ BASE_ENV = {
     "GIT_EDITOR": "true",
     "GIT_SEQUENCE_EDITOR": "true",
     "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_COUNT": str(len(GIT_CONFIG)),
+    **{f"GIT_CONFIG_KEY_{i}": name for i, name in enumerate(GIT_CONFIG)},
+    **{f"GIT_CONFIG_VALUE_{i}": value for i, value in enumerate(GIT_CONFIG.values())},
     "PYTHONDONTWRITEBYTECODE": "1",
 }
 SESSION_BOOT = "import os; exec(compile(os.fdopen(os.dup(5)).read(), '<session>', 'exec'))"

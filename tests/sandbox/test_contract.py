@@ -126,11 +126,31 @@ def test_a_job_gets_only_the_environment_that_is_meant_for_it(
     end = in_box(spec, lambda box: sh(box, "env", env={"WANTED": "1"}))
     names = {line.partition("=")[0] for line in end.stdout.decode().splitlines()}
     assert {"WANTED", "PATH", "HOME", "LANG", "GIT_TERMINAL_PROMPT"} <= names
-    assert names <= {
+    assert {name for name in names if not name.startswith("GIT_CONFIG_")} <= {
         *("WANTED", "PATH", "HOME", "LANG", "TERM", "PAGER", "GIT_PAGER", "EDITOR", "GIT_EDITOR"),
         *("GIT_SEQUENCE_EDITOR", "GIT_TERMINAL_PROMPT", "PYTHONDONTWRITEBYTECODE"),
+        *("GIT_OPTIONAL_LOCKS", "GIT_NO_LAZY_FETCH"),
         *("PWD", "SHLVL", "_", "OLDPWD"),
     }
+
+
+def test_git_runs_nothing_that_config_names(spec: SandboxSpec, workspace: Path) -> None:
+    monitor, check = workspace / "monitor", workspace / "check"
+    for program in (monitor, check):
+        program.write_text("#!/bin/sh\necho $0 >> ran\n")
+        program.chmod(0o755)
+    setup = """
+        git init -q . && git config user.name a && git config user.email a@b
+        git config core.fsmonitor ./monitor && git config gpg.program ./check
+        git config log.showSignature true && cp check .git/hooks/post-index-change
+        cp check .git/hooks/pre-commit
+        git add check && git commit -qm one && git status && git log --format=%G?
+        mkdir bare && cd bare && git init -q --bare . && git log
+    """
+    told = in_box(spec, lambda box: sh(box, setup)).output.decode()
+    assert not (workspace / "ran").exists(), told
+    assert "cannot use bare repository" in told
+    assert "N\n" in told, "no signature was looked at"
 
 
 def test_the_worker_cannot_be_spoken_for(spec: SandboxSpec) -> None:
