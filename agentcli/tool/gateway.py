@@ -24,6 +24,7 @@ from agentcli.tool.compensate import missing, undo_of, with_result
 from agentcli.tool.history import SESSION_ENDED, SessionPast
 from agentcli.tool.manifest import LoadedTool, Restore, RunCommand, RunSession, command_of
 from agentcli.tool.named import named_files, names_in
+from agentcli.tool.repository import with_repositories
 from agentcli.tool.restore import Change, put_back, restoring
 from agentcli.tool.shell import parse
 from agentcli.tool.snapshot import Snapshots, TooBigError
@@ -107,6 +108,7 @@ class Gateway:
         )
         if tool.manifest.shell:
             parsed = parse(str(call.args[tool.manifest.shell]))
+            parsed = await asyncio.to_thread(with_repositories, parsed, Path(self.spec.workspace))
             facts = replace(facts, commands=parsed.commands, unparsed=parsed.problem)
         if isinstance(tool.manifest.compensate, Restore):
             snapshot = await asyncio.to_thread(self.snapshots.take)

@@ -283,7 +283,7 @@ def all_steps(script: str) -> bool:
 def git(name: str, words: list[Word], again: Again) -> Verdict:
     """Judge git. What its environment here turns off counts as off: hooks, pagers, other programs
     for differences and signatures, a file system monitor, repositories without a work tree, and
-    all config but the repository's own. A filter that this one names for file contents would run.
+    all config but the repository's own. What else that one may name, repository.py looks for.
     """
     end = end_of_flags(words, GIT_OWN)
     if end < 0:

@@ -1,0 +1,109 @@
+"""Whether the config of the repositories that a command looks at names programs to run."""
+
+import re
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from agentcli.core.command import Command, Parsed
+from agentcli.tool.known import names
+from agentcli.tool.named import INSIDE, is_below
+
+MAX_BYTES = 100_000
+WHY = "the config of its repository may name programs to run"
+MADE = re.compile(r"[$`*?\[\]{}~]")
+HEADER = re.compile(r'\[([A-Za-z]+)(?: "[^"\\]*")?\]')
+SETTING = re.compile(r"([A-Za-z][A-Za-z0-9-]*)(?:\s*=.*)?")
+# Sections all of whose settings are harmless to what only reads, and settings of others.
+PLAIN_SECTIONS = names("branch user init pull push fetch color advice gc commit tag")
+PLAIN_SETTINGS = names(
+    """
+    core.repositoryformatversion core.filemode core.bare core.logallrefupdates core.ignorecase
+    core.precomposeunicode core.symlinks core.autocrlf core.eol core.safecrlf core.hookspath
+    remote.url remote.pushurl remote.fetch remote.tagopt remote.prune
+    """
+)
+
+
+def with_repositories(parsed: Parsed, workspace: Path) -> Parsed:
+    """Return the commands, those of git as running code where its repository may make it do so.
+
+    Filters, converters of texts and external programs for differences have names of their own, so
+    no environment can turn all of them off.
+    """
+    used = [command for command in parsed.commands if uses_git(command)]
+    if not used or are_plain(workspace, folders_of(parsed.commands)):
+        return parsed
+    doubtful = (replace(c, power="runs", why=WHY) if c in used else c for c in parsed.commands)
+    return replace(parsed, commands=tuple(doubtful))
+
+
+def uses_git(command: Command) -> bool:
+    """Return whether a command that only reads is git, perhaps in a wrapper."""
+    names = (word.rpartition("/")[2] for word in command.words)
+    return command.power == "reads" and "git" in names
+
+
+def folders_of(commands: tuple[Command, ...]) -> list[str]:
+    """Return where `cd`, -C and the like may lead, "/" for what is not known."""
+    found = []
+    for command in commands:
+        name, *words = command.words or ("",)
+        if name in ("cd", "pushd", "popd"):
+            found += [word for word in words if not word.startswith("-")] or ["/"]
+        for word, after in zip(command.words, [*words, "/"], strict=True):
+            if word in ("-C", "--chdir"):
+                found.append(after)
+            elif word == "-execdir" or word.startswith(("-C", "--chdir=")):
+                found.append("/")
+    return ["/" if MADE.search(folder) else folder for folder in found]
+
+
+def are_plain(workspace: Path, folders: list[str]) -> bool:
+    """Return whether all repositories from these folders up to the workspace are plain."""
+    root = workspace.resolve()
+    if len(folders) > 1:
+        return False  # one may start from the other
+    try:
+        for folder in (".", *folders):
+            inside = folder.removeprefix(INSIDE).lstrip("/") if is_below(folder, INSIDE) else folder
+            at = (root / inside).resolve()
+            below = [above for above in (at, *at.parents) if root in (above, *above.parents)]
+            if not below or not all(is_plain(above / ".git") for above in below):
+                return False
+    except (OSError, RuntimeError, ValueError):
+        return False
+    return True
+
+
+def is_plain(folder: Path) -> bool:
+    """Return whether a .git is not there, or is a folder whose config names no program."""
+    if not folder.is_symlink() and not folder.exists():
+        return True
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    if any((folder / name).exists() for name in ("commondir", "modules", "config.worktree")):
+        return False
+    config = folder / "config"
+    if config.is_symlink() or not config.is_file() or config.stat().st_size > MAX_BYTES:
+        return False
+    return is_plain_config(config.read_text("utf-8", "replace"))
+
+
+def is_plain_config(text: str) -> bool:
+    """Return whether each line is understood and none names a program."""
+    section = ""
+    for line in text.split("\n"):
+        line = line.strip(" \t\r")
+        if not line or line[0] in "#;":
+            continue
+        if line.endswith("\\"):
+            return False
+        if found := HEADER.fullmatch(line):
+            section = found[1].lower()
+            continue
+        found = SETTING.fullmatch(line)
+        name = f"{section}.{found[1].lower()}" if found else ""
+        if not found or (section not in PLAIN_SECTIONS and name not in PLAIN_SETTINGS):
+            return False
+    return True
