@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from agentcli.core.command import Command, worst_first
 from agentcli.core.visible import escaped
 from agentcli.shell.cells import cells, folded, folded_at_blanks, styled_cells
 from agentcli.shell.console import style
@@ -14,12 +15,15 @@ COLOR_OF_TIER = {
     "irreversible": "red",
     "privileged": "red",
 }
+COLOR_OF_POWER = {"reads": "green", "writes": "yellow"}
+COMMAND_CHARS = 200  # of each in the list; the whole text stands above it
 
 
 @dataclass(frozen=True)
 class Card:
     """What is asked. preview: a unified diff of what the call would change, "" for none.
 
+    commands: what a shell command was found to run; they are listed with what they can do.
     offers_session: a yes may hold for the session. needs_typing: a yes is a typed word.
     is_past: the question is whether it happened.
     """
@@ -29,6 +33,7 @@ class Card:
     tool: str
     arguments: dict[str, Any]
     facts: list[tuple[str, str]] = field(default_factory=list)
+    commands: tuple[Command, ...] = ()
     preview: str = ""
     reason: str = ""
     offers_session: bool = False
@@ -48,6 +53,10 @@ def card_lines(card: Card, width: int, color: bool) -> list[str]:
         lines += argument_lines(name, value, width)
     if not card.arguments:
         lines.append("  (no arguments)")
+    if card.commands:
+        lines.append("  what it runs, the worst first:")
+    for command in worst_first(card.commands):
+        lines += command_rows(command, width, color)
     if is_shown(card):
         lines.append("  what would change: a new file of just this content")
     elif card.preview:
@@ -75,6 +84,17 @@ def is_shown(card: Card) -> bool:
             for value in card.arguments.values()
         )
     )
+
+
+def command_rows(command: Command, width: int, color: bool) -> list[str]:
+    """Return a command of a shell in rows: what it can do, its words, and why."""
+    words = " ".join(word if word and " " not in word else f"'{word}'" for word in command.words)
+    if len(words) > COMMAND_CHARS:
+        words = f"{words[:COMMAND_CHARS]}..."
+    shown = "  ".join(filter(None, (words, command.why and f"({command.why})")))
+    text = escaped(f"{command.power:<8}{shown}").replace("\n", "\\x0a")
+    name = COLOR_OF_POWER.get(command.power, "red")
+    return [style(row, name, color=color) for row in rows(text, width, "  │ ")]
 
 
 def argument_lines(name: str, value: Any, width: int) -> list[str]:

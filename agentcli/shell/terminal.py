@@ -54,6 +54,7 @@ def card_of(question: Question) -> Card:
             ("undo", undo_in_words(question)),
             *(("note", note) for note in facts.notes),
         ],
+        commands=facts.commands,
         preview=facts.preview,
         reason=question.reason,
         offers_session=question.tier == "reversible" and not is_past,

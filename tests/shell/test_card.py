@@ -4,9 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentcli.core.command import Command
+from agentcli.core.question import Question
+from agentcli.core.step import Call
+from agentcli.core.tool import Facts
 from agentcli.core.visible import escaped
 from agentcli.shell.card import Card, card_lines
 from agentcli.shell.cells import styled_cells
+from agentcli.shell.terminal import card_of
 
 DIFF = """\
 --- a/notes.txt
@@ -54,6 +59,32 @@ def test_a_card_shows_the_call_the_diff_and_the_facts() -> None:
             "  undo: cannot be undone",
         ]
     )
+
+
+def test_the_commands_of_a_shell_are_listed_the_worst_first() -> None:
+    text = "ls 'a b'; xyzzy '\x1b[2J\n' | head > /etc/x"
+    commands = (
+        Command(("ls", "a b"), "reads"),
+        Command(("xyzzy", "\x1b[2J\n"), "unknown", "xyzzy is not known"),
+        Command((">", "/etc/x"), "writes", "it writes /etc/x"),
+        Command(("echo", "x" * 300), "reads"),
+    )
+    card = Card("May this run?", "reversible", "shell", {"command": text}, commands=commands)
+    assert card_lines(card, 60, color=False) == [
+        "May this run?  reversible",
+        "  shell",
+        "  command:",
+        r"  │ ls 'a b'; xyzzy '\x1b[2J",
+        "  │ ' | head > /etc/x",
+        "  what it runs, the worst first:",
+        r"  │ unknown xyzzy \x1b[2J\x0a  (xyzzy is not known)",
+        "  │ writes  > /etc/x  (it writes /etc/x)",
+        "  │ reads   ls 'a b'",
+        f"  │ reads   echo {'x' * 42}",
+        f"  ┊ {'x' * 55}",
+        f"  ┊ {'x' * 55}",
+        f"  ┊ {'x' * 43}...",
+    ]
 
 
 TEXT = st.text(st.characters(), max_size=200)
@@ -120,3 +151,16 @@ def test_a_fact_is_broken_between_words_and_what_goes_on_is_no_fact_of_its_own()
     ]
     word = card_lines(Card("May this run?", "new", "own", {}, reason="é" * 90), 44, color=False)
     assert word[3:] == ["  why: " + "é" * 34, "    " + "é" * 39, "    " + "é" * 17]
+
+
+def test_the_card_of_a_call_has_the_commands_that_were_found_in_it() -> None:
+    found = (Command(("rm", "a"), "writes", "rm changes files"),)
+    facts = Facts(commands=found, sandboxed=True, offline=True)
+    asked = Question("s", "may_it_run", Call("shell", {"command": "rm a"}), facts, "reversible", "")
+    lines = card_lines(card_of(asked), 80, color=False)
+    assert lines[1:5] == [
+        "  shell",
+        "  command: rm a",
+        "  what it runs, the worst first:",
+        "  │ writes  rm a  (rm changes files)",
+    ]
