@@ -61,9 +61,9 @@ def test_what_cannot_be_parsed_asks_whatever_was_granted() -> None:
     unparsed = facts(LS, unparsed="a quote does not end")
     asks = Ask("unparsed_asks", "reversible", "what it does cannot be told: a quote does not end")
     assert judge(policy("allow"), Situation(), CALL, unparsed) == asks
-    assert judge(policy("allow"), ("shell",), CALL, unparsed) == asks
-    assert judge(policy("ask"), ("shell",), CALL, unparsed) == asks
-    assert isinstance(judge(policy("deny"), ("shell",), CALL, unparsed), Deny)
+    assert judge(policy("allow"), Situation(("shell",)), CALL, unparsed) == asks
+    assert judge(policy("ask"), Situation(("shell",)), CALL, unparsed) == asks
+    assert isinstance(judge(policy("deny"), Situation(("shell",)), CALL, unparsed), Deny)
 
 
 def test_what_only_reads_runs_where_changes_ask() -> None:
