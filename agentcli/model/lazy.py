@@ -20,7 +20,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, cast
 
-TRIED = {"2.12", "2.13"}
+TRIED = {"2.12", "2.13", "2.14"}
 PLAIN = {
     "anthropic._vendor.httpx_aiohttp",  # the client learns from its import what is not installed
     "anthropic.lib.streaming",  # pydantic keeps what it makes here only where locals are globals
