@@ -48,7 +48,7 @@ print(json.dumps({
     "home": str(asset.PACKAGE),
     "named": {kind: sorted(asset.named_files(kind)) for kind in kinds},
     "files": {
-        path.relative_to(asset.shipped()).as_posix(): path.read_text()
+        path.relative_to(asset.shipped()).as_posix(): path.read_bytes().hex()
         for folder in ("tools", "configs", "sandboxes")
         for path in asset.shipped(folder).rglob("*")
         if path.is_file() and path.suffix != ".pyc"
@@ -191,7 +191,7 @@ def test_the_installed_program_finds_all_that_ships(
     wanted = {name for name in built.files if name.startswith(SHIPPED)}
     strays = set(STRAYS) if found["home"] == str(built.tree / "agentcli") else set()
     assert found["files"].keys() - strays == wanted
-    assert all(found["files"][name] == (ROOT / name).read_text() for name in wanted)
+    assert all(found["files"][name] == (ROOT / name).read_bytes().hex() for name in wanted)
 
 
 def test_the_installed_program_runs_in_a_foreign_folder(installed: Path, tmp_path: Path) -> None:
