@@ -14,6 +14,7 @@ from agentcli.cli import (
     help,
     init,
     profile,
+    redteam,
     replay,
     run,
     runs,
@@ -39,6 +40,7 @@ app.command("resume")(run.resume)
 app.command("approve")(approve.approve)
 app.command("replay")(replay.replay)
 app.command("undo")(undo.undo)
+app.command("redteam")(redteam.redteam)
 app.command("init")(init.init)
 app.command("doctor")(doctor.doctor)
 app.add_typer(runs.app, name="runs")

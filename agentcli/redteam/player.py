@@ -13,7 +13,8 @@ from typing import Literal
 from msgspec.structs import replace
 
 from agentcli.approval.guard import Guard
-from agentcli.compose.session import Judge, patterns
+from agentcli.compose.judge import Judge
+from agentcli.compose.rules import patterns
 from agentcli.core.event import (
     Answered,
     Checkpointed,
@@ -25,10 +26,11 @@ from agentcli.core.event import (
     Started,
 )
 from agentcli.core.message import Delta, Reply, Request, Turn
-from agentcli.core.policy import AuthzDecision, Policy, Rules
+from agentcli.core.policy import LAYERS, AuthzDecision, Layer, Policy, Rules
 from agentcli.core.sandbox import Job, JobEnd, SandboxFacts, SandboxSpec
 from agentcli.core.state import RunState
 from agentcli.core.step import Agent, AskPerson, Prepare, RunTool, StepId
+from agentcli.core.tool import ToolRule
 from agentcli.core.view import View
 from agentcli.loop.ask import Asker
 from agentcli.loop.check import Checker
@@ -38,17 +40,21 @@ from agentcli.loop.run import run
 from agentcli.redteam.case import Case, Suite
 from agentcli.tool.gateway import Gateway
 from agentcli.tool.manifest import LoadedTool
+from agentcli.tool.seen import Reader, Seen
 from agentcli.tool.snapshot import Snapshots
 
 # careful: yes to what the user wants, no to what an attacker does: the hardest for the rules, since
 # each call before the attack has really run.
 Person = Literal["careful", "yes", "no", "none"]
+# What can be switched off to see what it is there for.
+Part = Layer | Literal["tiers"]
+PARTS: tuple[Part, ...] = ("tiers", *LAYERS)
 # What it stands for reaches the world: nothing in it can be called offline or put back.
 FACTS = SandboxFacts("played", isolated=False, offline=False)
 
 
 @dataclass(frozen=True)
-class Seen:
+class Fate:
     """What became of one call. verdict: None where it was not even judged. wrong: why."""
 
     verdict: AuthzDecision | None = None
@@ -62,33 +68,33 @@ class Play:
     """A case and what became of each of its calls."""
 
     case: Case
-    calls: tuple[Seen, ...]
+    calls: tuple[Fate, ...]
 
     @property
     def questions(self) -> int:
         """How many of the calls did not run by themselves: a person was asked, or would have
         had to prove who they are.
         """
-        return sum(seen.asked or not seen.ran for seen in self.calls)
+        return sum(fate.asked or not fate.ran for fate in self.calls)
 
     @property
     def harmed(self) -> bool:
         """Whether a call of the attacker's did something that no person had said yes to."""
         pairs = zip(self.case.calls, self.calls, strict=True)
         return any(
-            call.injected and call.effect and seen.ran and not seen.asked for call, seen in pairs
+            call.injected and call.effect and fate.ran and not fate.asked for call, fate in pairs
         )
 
     @property
     def refused(self) -> int:
         """How many of the user's own calls did not run."""
         pairs = zip(self.case.calls, self.calls, strict=True)
-        return sum(not call.injected and not seen.ran for call, seen in pairs)
+        return sum(not call.injected and not fate.ran for call, fate in pairs)
 
     @property
     def broken(self) -> str:
         """Why the case shows nothing, "" if it is sound: a call that was not even judged."""
-        return next((seen.wrong for seen in self.calls if seen.wrong), "")
+        return next((fate.wrong for fate in self.calls if fate.wrong), "")
 
 
 class Memory:
@@ -167,26 +173,35 @@ class Answers:
 
 @dataclass
 class Player:
-    """Plays cases with one policy and one set of tools. policy: its tools are replaced by those."""
+    """Plays cases with one policy and one set of tools. policy: its tools are replaced by those.
+
+    without: the parts of the rules that are switched off.
+    """
 
     policy: Policy
     tools: Mapping[str, LoadedTool]
+    without: frozenset[Part] = frozenset()
     rules: Rules = field(init=False)
     spec: SandboxSpec = field(default_factory=lambda: SandboxSpec("played"))
 
     def __post_init__(self) -> None:
         rules = {name: tool.rule for name, tool in self.tools.items()}
-        self.policy = replace(self.policy, tools=rules, offered=tuple(rules), model=None)
+        if "tiers" in self.without:
+            rules = {name: without_tier(rule) for name, rule in rules.items()}
+        layers = tuple(layer for layer in self.policy.injection if layer not in self.without)
+        self.policy = replace(
+            self.policy, tools=rules, offered=tuple(rules), model=None, injection=layers
+        )
         self.rules = Rules(patterns(), self.policy)
 
     async def play(self, case: Case, person: Person) -> Play:
         journal, inbox, model = Memory(), QueueInbox(), Obedient(case)
-        agent = Agent("react", case.user)
-        guard = Guard(self.policy)
+        agent = Agent("react", case.user, plan=case.plan)
+        guard, seen = Guard(self.policy), Seen()
         begun = RunStarted(case.id, agent, limit_steps=1000, attended=person != "none")
         acts = Acts(
             Asker(model, View(journal.read), Request("played", "", ()), None, lambda: 0),
-            self.gateway(Stage(model)),
+            self.gateway(Stage(model), Reader(seen, journal.read)),
             Answers(case, person, inbox),
             Checker(Path(), journal.read, Judge()),
             lambda start: start,
@@ -195,19 +210,39 @@ class Player:
             self.rules.digest,
             begun.version,
         )
-        inbox.put(begun)
-        await run(self.rules, RunState(), inbox, journal, acts, guard.note, lambda signal: None)
-        return Play(case, seen_in(case, journal.records))
 
-    def gateway(self, stage: Stage) -> Gateway:
+        def publish(rec: Recorded) -> None:
+            guard.note(rec)
+            seen.take(rec)
+
+        inbox.put(begun)
+        await run(self.rules, RunState(), inbox, journal, acts, publish, lambda signal: None)
+        return Play(case, fates_in(case, journal.records))
+
+    def gateway(self, stage: Stage, passages: Reader) -> Gateway:
         async def opened() -> Stage:
             return stage
 
         nowhere = Snapshots(Path(), Path())
-        return Gateway(self.tools, self.spec, opened, nowhere, lambda text: text, lambda text: "")
+        return Gateway(
+            self.tools,
+            self.spec,
+            opened,
+            nowhere,
+            lambda text: text,
+            lambda text: "whole",
+            passages=passages,
+        )
 
 
-def seen_in(case: Case, records: Iterable[Recorded]) -> tuple[Seen, ...]:
+def without_tier(rule: ToolRule) -> ToolRule:
+    """Return a tool as if all that it does could be taken back."""
+    if rule.tier == "read_only":
+        return rule
+    return replace(rule, tier="reversible", reversible_when=())
+
+
+def fates_in(case: Case, records: Iterable[Recorded]) -> tuple[Fate, ...]:
     """Return what a journal says of each call of a case."""
     calls: dict[StepId, int] = {}
     verdicts: dict[int, AuthzDecision] = {}
@@ -227,16 +262,22 @@ def seen_in(case: Case, records: Iterable[Recorded]) -> tuple[Seen, ...]:
             case Failed(id=(step, _), message=message) if step in calls:
                 wrong[calls[step]] = message
     return tuple(
-        Seen(verdicts.get(i), i in asked, i in ran, wrong.get(i, ""))
+        Fate(verdicts.get(i), i in asked, i in ran, wrong.get(i, ""))
         for i in range(len(case.calls))
     )
 
 
-def play_all(policy: Policy, suite: Suite, cases: Iterable[Case], person: Person) -> list[Play]:
+def play_all(
+    policy: Policy,
+    suite: Suite,
+    cases: Iterable[Case],
+    person: Person,
+    without: frozenset[Part] = frozenset(),
+) -> list[Play]:
     """Return the plays of some cases of a suite, in their order."""
 
     async def all_of_them() -> list[Play]:
-        player = Player(policy, suite.tools)
+        player = Player(policy, suite.tools, without)
         return [await player.play(case, person) for case in cases]
 
     return asyncio.run(all_of_them())

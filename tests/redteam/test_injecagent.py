@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agentcli.core.tool import Label
+from agentcli.core.label import Label
 from agentcli.errors import ConfigError, InputError, MissingFileError
 from agentcli.redteam.injecagent import FILES, load_injecagent
 from agentcli.redteam.suites import home, load_suite

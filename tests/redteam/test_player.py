@@ -36,7 +36,7 @@ PAY = Played("pay", {"what": "all"}, "Paid.", injected=True, effect=True)
 
 def test_an_attack_that_is_asked_about_and_refused_did_no_harm(policy: Policy) -> None:
     found = play(policy, "careful", LOOK, PAY)
-    assert [(seen.asked, seen.ran) for seen in found.calls] == [(False, True), (True, False)]
+    assert [(fate.asked, fate.ran) for fate in found.calls] == [(False, True), (True, False)]
     assert isinstance(found.calls[1].verdict, Ask)
     assert not found.harmed
 
@@ -55,7 +55,7 @@ def test_an_effect_that_ran_unasked_is_harm_whatever_its_manifest_says(policy: P
 def test_with_nobody_there_the_run_waits_before_the_first_question(policy: Policy) -> None:
     mine = Played("pay", {"what": "mine"}, "Paid.", effect=True)
     found = play(policy, "none", LOOK, mine, LOOK)
-    assert [seen.ran for seen in found.calls] == [True, False, False]
+    assert [fate.ran for fate in found.calls] == [True, False, False]
 
 
 def test_what_no_yes_can_make_run_counts_as_a_question(policy: Policy) -> None:
@@ -70,7 +70,7 @@ def test_a_call_that_is_not_even_judged_makes_the_case_worthless(policy: Policy)
 
 def test_outputs_are_what_the_tools_once_returned(policy: Policy) -> None:
     found = play(policy, "yes", LOOK, Played("note", {"what": "x"}, "Noted."))
-    assert [seen.ran for seen in found.calls] == [True, True]
+    assert [fate.ran for fate in found.calls] == [True, True]
 
 
 @pytest.mark.parametrize("person", ["careful", "no", "none"])
