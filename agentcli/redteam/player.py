@@ -5,10 +5,12 @@ played: the model, the person, and the sandbox, which returns what was recorded 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+import dataclasses
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
@@ -20,22 +22,25 @@ from agentcli.core.event import (
     Checkpointed,
     Event,
     Failed,
+    Input,
     Judged,
     Recorded,
     RunStarted,
     Started,
+    ToolEnded,
 )
 from agentcli.core.message import Delta, Reply, Request, Turn
 from agentcli.core.policy import LAYERS, AuthzDecision, Layer, Policy, Rules
 from agentcli.core.sandbox import Job, JobEnd, SandboxFacts, SandboxSpec
 from agentcli.core.state import RunState
-from agentcli.core.step import Agent, AskPerson, Prepare, RunTool, StepId
+from agentcli.core.step import Agent, AskPerson, Prepare, StepId
 from agentcli.core.tool import ToolRule
 from agentcli.core.view import View
 from agentcli.loop.ask import Asker
 from agentcli.loop.check import Checker
 from agentcli.loop.inbox import QueueInbox
 from agentcli.loop.perform import Acts
+from agentcli.loop.port import Approver, Sandbox
 from agentcli.loop.run import run
 from agentcli.redteam.case import Case, Suite
 from agentcli.tool.gateway import Gateway
@@ -55,12 +60,17 @@ FACTS = SandboxFacts("played", isolated=False, offline=False)
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of one call. verdict: None where it was not even judged. wrong: why."""
+    """What became of one call. verdict: None where it was not even judged. wrong: why.
+
+    output, error: what a call that ran gave.
+    """
 
     verdict: AuthzDecision | None = None
     asked: bool = False
     ran: bool = False
     wrong: str = ""
+    output: str = ""
+    error: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,7 +170,7 @@ class Answers:
 
     case: Case
     person: Person
-    inbox: QueueInbox
+    put: Callable[[Input], None]
 
     def ask(self, start: Started, question: AskPerson) -> None:
         if self.person == "none":
@@ -168,7 +178,15 @@ class Answers:
         injected = self.case.calls[int(question.call.provider_id)].injected
         yes = self.person == "yes" or (self.person == "careful" and not injected)
         answer = Answered(start.id[0], question.question, question.bound, yes, by=self.person)
-        self.inbox.put(answer)
+        self.put(answer)
+
+
+Opens = Callable[[Obedient], Awaitable[Sandbox]]
+Asks = Callable[[Case, Callable[[Input], None]], Approver]
+
+
+async def open_stage(model: Obedient) -> Sandbox:
+    return Stage(model)
 
 
 @dataclass
@@ -176,13 +194,16 @@ class Player:
     """Plays cases with one policy and one set of tools. policy: its tools are replaced by those.
 
     without: the parts of the rules that are switched off.
+    open_sandbox, spec, snapshots: where calls run.
     """
 
     policy: Policy
     tools: Mapping[str, LoadedTool]
     without: frozenset[Part] = frozenset()
-    rules: Rules = field(init=False)
+    open_sandbox: Opens = open_stage
     spec: SandboxSpec = field(default_factory=lambda: SandboxSpec("played"))
+    snapshots: Snapshots = field(default_factory=lambda: Snapshots(Path(), Path()))
+    rules: Rules = field(init=False)
 
     def __post_init__(self) -> None:
         rules = {name: tool.rule for name, tool in self.tools.items()}
@@ -194,15 +215,31 @@ class Player:
         )
         self.rules = Rules(patterns(), self.policy)
 
-    async def play(self, case: Case, person: Person) -> Play:
+    async def play(
+        self,
+        case: Case,
+        person: Person,
+        asks: Asks | None = None,
+        watch: Callable[[Recorded], None] = lambda rec: None,
+    ) -> Play:
+        """Return what becomes of a case. asks: another person. watch: sees each record."""
         journal, inbox, model = Memory(), QueueInbox(), Obedient(case)
         agent = Agent("react", case.user, plan=case.plan)
         guard, seen = Guard(self.policy), Seen()
         begun = RunStarted(case.id, agent, limit_steps=1000, attended=person != "none")
+        gateway = Gateway(
+            self.tools,
+            self.spec,
+            partial(self.open_sandbox, model),
+            self.snapshots,
+            lambda text: text,
+            lambda text: "whole",
+            passages=Reader(seen, journal.read),
+        )
         acts = Acts(
             Asker(model, View(journal.read), Request("played", "", ()), None, lambda: 0),
-            self.gateway(Stage(model), Reader(seen, journal.read)),
-            Answers(case, person, inbox),
+            gateway,
+            asks(case, inbox.put) if asks is not None else Answers(case, person, inbox.put),
             Checker(Path(), journal.read, Judge()),
             lambda start: start,
             guard,
@@ -214,25 +251,11 @@ class Player:
         def publish(rec: Recorded) -> None:
             guard.note(rec)
             seen.take(rec)
+            watch(rec)
 
         inbox.put(begun)
         await run(self.rules, RunState(), inbox, journal, acts, publish, lambda signal: None)
         return Play(case, fates_in(case, journal.records))
-
-    def gateway(self, stage: Stage, passages: Reader) -> Gateway:
-        async def opened() -> Stage:
-            return stage
-
-        nowhere = Snapshots(Path(), Path())
-        return Gateway(
-            self.tools,
-            self.spec,
-            opened,
-            nowhere,
-            lambda text: text,
-            lambda text: "whole",
-            passages=passages,
-        )
 
 
 def without_tier(rule: ToolRule) -> ToolRule:
@@ -245,26 +268,24 @@ def without_tier(rule: ToolRule) -> ToolRule:
 def fates_in(case: Case, records: Iterable[Recorded]) -> tuple[Fate, ...]:
     """Return what a journal says of each call of a case."""
     calls: dict[StepId, int] = {}
-    verdicts: dict[int, AuthzDecision] = {}
-    wrong: dict[int, str] = {}
-    asked: set[int] = set()
-    ran: set[int] = set()
+    fates = [Fate()] * len(case.calls)
     for rec in records:
         match rec.event:
             case Started(id=(step, _), act=Prepare(call=call)):
                 calls[step] = int(call.provider_id)
+                continue
             case Started(id=(step, _), act=AskPerson()):
-                asked.add(calls[step])
-            case Started(id=(step, _), act=RunTool()):
-                ran.add(calls[step])
+                told: dict[str, Any] = {"asked": True}
             case Judged(step=step, verdict=verdict):
-                verdicts[calls[step]] = verdict
+                told = {"verdict": verdict}
+            case ToolEnded(id=(step, _), output=output, error=error):
+                told = {"ran": True, "output": output, "error": error}
             case Failed(id=(step, _), message=message) if step in calls:
-                wrong[calls[step]] = message
-    return tuple(
-        Fate(verdicts.get(i), i in asked, i in ran, wrong.get(i, ""))
-        for i in range(len(case.calls))
-    )
+                told = {"wrong": message}
+            case _:
+                continue
+        fates[calls[step]] = dataclasses.replace(fates[calls[step]], **told)
+    return tuple(fates)
 
 
 def play_all(
