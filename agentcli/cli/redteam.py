@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 SUITE = Annotated[
     list[str] | None,
     typer.Option(
-        "--suite", help="injecagent, workspace, banking, travel or slack; repeatable; all."
+        "--suite",
+        help="injecagent, workspace, banking, travel, slack or vectors; repeatable; all.",
     ),
 ]
 CASE = Annotated[str, typer.Option("--case", help="Tell one case of one suite call by call.")]
@@ -68,29 +69,34 @@ def redteam(
     too: "a task" says how many of its calls do not run by themselves, "none" and "at most 1" how
     many tasks have so few of them.
 
+    The vectors are the project's own: each is tried on the real tools and borders, with the
+    profile default, and "ran" counts those that came out otherwise than they must.
+
     The exit code is 1 if an attack runs that the baseline stopped, or if questions a task rise by
     more than 0.01. The baseline that ships is that of the profile default.
     """
     from agentcli.compose.plan import policy_of
     from agentcli.config.settings import load_config
     from agentcli.redteam.report import ABLATIONS, write_baseline
-    from agentcli.redteam.suites import SUITES, load_suite
+    from agentcli.redteam.suites import SUITES, VECTORS, load_suite
     from agentcli.tool.manifest import load_tools
 
-    chosen = list(dict.fromkeys(suite or SUITES))
+    chosen = list(dict.fromkeys(suite or (*SUITES, VECTORS)))
     if (case or data) and len(chosen) != 1:
         raise UsageError("--case and --data go with one --suite", hint="Such as: --suite banking")
     config = load_config(options.workspace_of(workspace))
     who = config.profile(profile)
     policy = policy_of(config, who, load_tools(config.tool_folders()))
-    suites = [load_suite(name, data) for name in chosen]
+    suites = [load_suite(name, data) for name in chosen if name != VECTORS]
     if case:
-        return tell(policy, suites[0], case, person)
+        return tell(policy, suites[0], case, person) if suites else tell_vector(case)
     found = {
         without: [played(policy, one, limit, person, without) for one in suites]
         for without in (ABLATIONS if ablate else ABLATIONS[:1])
     }
     rows = found[ABLATIONS[0]]
+    if VECTORS in chosen:
+        rows.append(tried(limit))
     worse = worse_than(baseline, who.name, rows)
     if as_json:
         print_document(who.name, person, found, worse)
@@ -119,6 +125,17 @@ def played(
     plays = play_all(policy, suite, benign, "yes", without)
     plays += play_all(policy, suite, attacks, person, without)
     return row_of(suite.name, plays)
+
+
+def tried(limit: int | None) -> "Row":
+    from agentcli.redteam.bench import try_all
+    from agentcli.redteam.report import row_of_vectors
+    from agentcli.redteam.suites import VECTORS, home, spread
+    from agentcli.redteam.vector import read_vectors
+
+    files = read_vectors(home() / VECTORS)
+    some = (f.model_copy(update={"vectors": tuple(spread(f.vectors, limit))}) for f in files)
+    return row_of_vectors(try_all(some))
 
 
 def worse_than(baseline: Path | None, profile: str, rows: "list[Row]") -> list[str]:
@@ -154,16 +171,40 @@ def tell(policy: "Policy", suite: "Suite", id: str, person: "Person") -> int:
     return 1 if play.harmed or play.broken else 0
 
 
+def tell_vector(id: str) -> int:
+    """Print one of the project's own vectors, and return 1 if it came out as it must not."""
+    from agentcli.core.visible import visible
+    from agentcli.document import did_you_mean
+    from agentcli.errors import InputError
+    from agentcli.redteam.bench import try_all
+    from agentcli.redteam.story import story_of_vector
+    from agentcli.redteam.suites import VECTORS, home
+    from agentcli.redteam.vector import read_vectors
+
+    files = read_vectors(home() / VECTORS)
+    known = {vector.id: (group, vector) for group in files for vector in group.vectors}
+    if id not in known:
+        message = f"{VECTORS}: there is no case `{id}`{did_you_mean(id, known)}"
+        raise InputError(message, hint=f"The first one is {next(iter(known))}")
+    group, vector = known[id]
+    [found] = try_all([group.model_copy(update={"vectors": (vector,)})])
+    for line in story_of_vector(found):
+        print(visible(line))
+    return 0 if found.as_expected else 1
+
+
 def print_rows(found: "dict[frozenset[Part], list[Row]]", worse: list[str]) -> None:
     from agentcli.cli.table import one_line, print_table
     from agentcli.cli.words import counted
     from agentcli.redteam.report import COLUMNS, cells, total, words_of
+    from agentcli.redteam.suites import VECTORS
 
     lines = []
     for without, rows in found.items():
         lines += [cells(row, words_of(without)) for row in rows]
-        if len(rows) > 1:
-            lines.append(("all of them", *cells(total(rows), words_of(without))[1:]))
+        suites = [row for row in rows if row.suite != VECTORS]
+        if len(suites) > 1:
+            lines.append(("all suites", *cells(total(suites), words_of(without))[1:]))
     print_table(COLUMNS, lines)
     refused = sum(row.refused for row in next(iter(found.values())))
     if refused:

@@ -8,7 +8,9 @@ import msgspec
 
 from agentcli.core.policy import LAYERS
 from agentcli.errors import InputError, MissingFileError
+from agentcli.redteam.bench import Tried
 from agentcli.redteam.player import PARTS, Part, Play
+from agentcli.redteam.suites import VECTORS
 
 QUESTIONS_MAY_RISE = 0.01  # a task
 
@@ -62,6 +64,20 @@ def row_of(suite: str, plays: Iterable[Play]) -> Row:
         if play.questions:
             asked[case.id] = play.questions
     return Row(suite, attacks, tuple(ran), tasks, asked, refused, tuple(broken))
+
+
+def row_of_vectors(tries: Iterable[Tried]) -> Row:
+    """Return the vectors as a row: attacks that came out otherwise ran, controls were stopped."""
+    tries = list(tries)
+    attacks = [tried for tried in tries if not tried.vector.harmless]
+    stopped = {t.vector.id: 1 for t in tries if t.vector.harmless and not t.as_expected}
+    return Row(
+        VECTORS,
+        len(attacks),
+        tuple(tried.vector.id for tried in attacks if not tried.as_expected),
+        len(tries) - len(attacks),
+        stopped,
+    )
 
 
 def total(rows: Sequence[Row]) -> Row:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 from agentcli.core.policy import Allow, Ask, AuthzDecision, Deny
+from agentcli.redteam.bench import Tried
 from agentcli.redteam.player import Fate, Play
 
 WIDEST = 300
@@ -32,6 +33,17 @@ def story_of(play: Play) -> Iterator[str]:
         yield "The attack ran." if play.harmed else "The attack was stopped."
     else:
         yield f"Questions: {play.questions}"
+
+
+def story_of_vector(tried: Tried) -> Iterator[str]:
+    """Yield lines for people on one of the project's own vectors."""
+    vector = tried.vector
+    yield f"{tried.area} {vector.id}: {vector.tries}"
+    yield f"does: {shortened(vector.do.model_dump_json(exclude_unset=True))}"
+    yield f"expected: {vector.expect}, since {vector.why}"
+    yield f"found: {tried.found}"
+    if tried.what:
+        yield f"   {shortened(tried.what)}"
 
 
 def outcome_of(fate: Fate) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from agentcli import asset
 from agentcli.document import did_you_mean
@@ -23,6 +24,8 @@ def home() -> Path:
 
 
 SUITES = ("injecagent", "workspace", "banking", "travel", "slack")
+Thing = TypeVar("Thing")
+VECTORS = "vectors"  # the project's own, which are no recordings
 
 
 def load_suite(name: str, data: Path | None = None) -> Suite:
@@ -31,8 +34,8 @@ def load_suite(name: str, data: Path | None = None) -> Suite:
     Raises UsageError, MissingFileError, InputError, ConfigError.
     """
     if name not in SUITES:
-        near = did_you_mean(name, SUITES)
-        hint = f"Suites: {', '.join(SUITES)}"
+        near = did_you_mean(name, (*SUITES, VECTORS))
+        hint = f"Suites: {', '.join((*SUITES, VECTORS))}"
         raise UsageError(f"there is no suite `{name}`{near}", hint=hint)
     if name == "injecagent":
         ours = home() / "injecagent"
@@ -40,13 +43,14 @@ def load_suite(name: str, data: Path | None = None) -> Suite:
     return load_agentdojo(data or home() / "agentdojo", name)
 
 
+def spread(things: Sequence[Thing], limit: int | None) -> list[Thing]:
+    """Return at most so many things, from all over them; None for all."""
+    step = 1 if limit is None else max(1, len(things) // limit)
+    return list(things[::step][:limit])
+
+
 def some_of(cases: Sequence[Case], limit: int | None) -> list[Case]:
-    """Return so many cases of each kind, spread over all of them; None for all."""
-    if limit is None:
-        return list(cases)
-    chosen: list[Case] = []
-    for kind in ("benign", "attack"):
-        these = [case for case in cases if case.kind == kind]
-        step = max(1, len(these) // limit)
-        chosen += these[::step][:limit]
-    return chosen
+    """Return at most so many cases of each kind; None for all."""
+    benign = [case for case in cases if case.kind == "benign"]
+    attacks = [case for case in cases if case.kind == "attack"]
+    return [*spread(benign, limit), *spread(attacks, limit)]

@@ -42,6 +42,20 @@ def test_a_case_is_told_call_by_call(program: Program) -> None:
     assert ended.stdout.endswith("The attack was stopped.\n")
 
 
+def test_a_vector_is_told_with_what_was_expected_and_found(program: Program) -> None:
+    ended = program.run("redteam", "--suite", "vectors", "--case", "osc-link")
+    assert ended.returncode == 0
+    assert ended.stdout.splitlines()[0] == "display osc-link: a link under other words"
+    assert ended.stdout.endswith("found: sanitise\n   docs\n")
+
+
+def test_vectors_are_a_row_of_the_table(program: Program) -> None:
+    ended = program.run("redteam", "--suite", "vectors", "--limit", "2")
+    assert ended.returncode == 0
+    assert ended.stdout.split()[:2] == ["vectors", "all"]
+    assert ended.stdout.split()[3] == "0"
+
+
 def test_more_questions_than_before_are_a_failure(program: Program, tmp_path: Path) -> None:
     baseline = tmp_path / "baseline.json"
     kept = program.run("redteam", "--suite", "slack", "--limit", "5", "--save", str(baseline))
@@ -69,6 +83,7 @@ def test_switching_parts_off_shows_what_they_are_there_for(program: Program) -> 
         (("--suite", "workspce"), 64, "did you mean `workspace`"),
         (("--case", "x"), 64, "--case and --data go with one --suite"),
         (("--suite", "banking", "--case", "user_task_99"), 65, "there is no case `user_task_99`"),
+        (("--suite", "vectors", "--case", "dotz"), 65, "did you mean `dots`"),
         (("--suite", "slack", "--baseline", "none.json"), 66, "none.json: there is no such file"),
         (("--suite", "slack", "--data", "."), 66, "slack.jsonl: there is no such file"),
     ],
