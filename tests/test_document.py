@@ -7,7 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from agentcli.document import Document, nearest, one_of, read_document, read_source, visible
+from agentcli.core.visible import escaped_line
+from agentcli.document import Document, nearest, one_of, read_document, read_source
 from agentcli.errors import AgentcliError, ConfigError, InputError, MissingFileError
 
 
@@ -224,7 +225,7 @@ def test_any_bytes_are_a_profile_or_an_error_of_ours(
 
 
 def test_names_in_messages_are_short_and_printable() -> None:
-    assert visible("a\x1b[2Jb\u202e") == r"a\x1b[2Jb\u202e"
+    assert escaped_line("a\x1b[2Jb\u202e") == r"a\x1b[2Jb\u202e"
     assert one_of(["a", "b", "c"]) == "`a`, `b` or `c`"
     assert one_of(map(str, range(14))).endswith("`11` or 2 more")
     assert nearest("TOLS", ["tools", "budget"]) == "tools"

@@ -98,7 +98,6 @@ def draw_run(
 ) -> None:
     import sys
 
-    from agentcli.cli.table import one_line
     from agentcli.compose.report import is_running, last_of, report_of
     from agentcli.core.visible import visible
     from agentcli.ledger.export import SHARED, exported
@@ -109,7 +108,7 @@ def draw_run(
     started = folder.started()
     named = title or f"agentcli · {folder.label or started.title or started.agent.pattern}"
     report = report_of(records, is_running=is_running(folder, last_of(records)))
-    drawn = picture_of(records, one_line(named), report.summary, width, lines)
+    drawn = picture_of(records, named, report.summary, width, lines)
     if path == "-":
         sys.stdout.write(drawn)
         return

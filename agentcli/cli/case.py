@@ -140,11 +140,11 @@ def no_case(why: str, way: str) -> InputError:
 
 def case_of(name: str, title: str, document: dict[str, Any]) -> str:
     """Return the text of the test. title, answer: foreign texts, which become plain literals."""
-    from agentcli.cli.table import one_line
+    from agentcli.core.visible import visible_line
 
     answer = document["answer"]
     return CASE.format(
-        title=re.sub(r'["\\]', "'", one_line(title))[:80].strip() or "A recorded run.",
+        title=re.sub(r'["\\]', "'", visible_line(title))[:80].strip() or "A recorded run.",
         name=name,
         steps=document["steps"],
         calls=document["calls"],

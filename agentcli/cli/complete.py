@@ -223,10 +223,10 @@ def label_of(run: str) -> str:
     """Return what a person called a run later, "" for nothing, which is found without a look."""
     if not (asset.state_home() / "runs" / run / "title").is_file():
         return ""
-    from agentcli.cli.table import one_line
+    from agentcli.core.visible import visible_line
     from agentcli.ledger.folder import RunFolder
 
-    return one_line(RunFolder(asset.state_home() / "runs" / run).label).replace("\t", " ")
+    return visible_line(RunFolder(asset.state_home() / "runs" / run).label).replace("\t", " ")
 
 
 def models(current: str) -> Iterable[str]:

@@ -48,13 +48,13 @@ def parting_document(one: str, other: str, parting: "Parting | None", steps: int
 
 
 def print_parting(one: str, other: str, parting: "Parting | None", steps: int) -> None:
-    from agentcli.cli.table import one_line
+    from agentcli.core.visible import visible_line
     from agentcli.ledger.compare import WORDS, first_lines
 
     if parting is None:
         print(f"the same in {counted(steps, 'step')}")
         return
-    print(one_line(f"they part at {parting.step}: {WORDS[parting.what]}"))
+    print(visible_line(f"they part at {parting.step}: {WORDS[parting.what]}"))
     number, *lines = first_lines(parting.one.text, parting.other.text)
     width = max(len(one), len(other))
     for run, side, line in zip((one, other), (parting.one, parting.other), lines, strict=True):
@@ -63,7 +63,7 @@ def print_parting(one: str, other: str, parting: "Parting | None", steps: int) -
         else:
             place = f", line {number}" if number > 1 else ""
             told = f"record {side.record}{place}: {clipped(line)}"
-        print(one_line(f"  {run.ljust(width)}  {told}"))
+        print(visible_line(f"  {run.ljust(width)}  {told}"))
 
 
 def clipped(text: str, width: int = WIDEST) -> str:
@@ -76,9 +76,9 @@ def print_difference(difference: "Difference") -> None:
     """Print the first decision that does not follow: the field that differs, then all of both."""
     import msgspec
 
-    from agentcli.cli.table import one_line
     from agentcli.core.event import Decision
     from agentcli.core.record import tag_of
+    from agentcli.core.visible import visible_line
     from agentcli.ledger.compare import first_field
     from agentcli.ledger.verify import without_words
 
@@ -93,11 +93,11 @@ def print_difference(difference: "Difference") -> None:
         if field is None:
             print(f"record {difference.seq} differs: its number or its epoch does not follow")
         else:
-            print(one_line(f"record {difference.seq} differs in {kind}: {field[0]}"))
+            print(visible_line(f"record {difference.seq} differs in {kind}: {field[0]}"))
             for name, value in zip(sides, field[1:], strict=True):
                 text = msgspec.json.encode(value).decode()
-                print(one_line(f"  {name + ':':<6} {clipped(text)}"))
+                print(visible_line(f"  {name + ':':<6} {clipped(text)}"))
         print("all of it:")
     for name, event in sides.items():
         text = "to wait" if event is None else msgspec.json.encode(event).decode()
-        print(one_line(f"  {name + ':':<6} {clipped(text, 2_000)}"))
+        print(visible_line(f"  {name + ':':<6} {clipped(text, 2_000)}"))

@@ -4,10 +4,10 @@ import json
 import re
 from typing import Any
 
-from agentcli.core.visible import SELECTORS, UNSAFE
+from agentcli.core.visible import UNSAFE
 
 # JSON escapes C0 by itself, and neither C1, which terminals obey, nor what hides or reorders text.
-ODD = re.compile(f"[{UNSAFE}{SELECTORS}]")
+ODD = re.compile(f"[{UNSAFE}]")
 
 
 def print_json(document: Any) -> None:

@@ -59,9 +59,9 @@ def joined(parts: Sequence[str]) -> str:
 
 def short(path: str) -> str:
     """Return a path for one line of the screen, the home folder as ~."""
-    from agentcli.core.visible import visible
+    from agentcli.core.visible import visible_line
 
     home = os.path.expanduser("~")
     inside = home != "/" and (path == home or path.startswith(f"{home}/"))
     shown = f"~{path[len(home) :]}" if inside else path
-    return visible(shown).replace("\n", " ")
+    return visible_line(shown)

@@ -84,8 +84,8 @@ def age_s(text: str) -> int:
 
 
 def tell(old: "list[Old]", freed: "Freed") -> None:
-    from agentcli.cli.table import one_line
     from agentcli.compose.report import day_and_time
+    from agentcli.core.visible import visible_line
 
     size = sum(run.size_bytes for run in old)
     print(f"{counted(len(old), 'run')}, {size:,} bytes")
@@ -93,7 +93,7 @@ def tell(old: "list[Old]", freed: "Freed") -> None:
     for name, run in shown:
         label = run.folder.label or title_of(run)
         parts = (name, run.folder.id, day_and_time(run.last_us), run.standing.word, label)
-        print(one_line("  " + "  ".join(filter(None, parts))))
+        print(visible_line("  " + "  ".join(filter(None, parts))))
     if freed.contents:
         kept = counted(freed.contents, "content")
         print(f"and {kept} of workspaces that only they have kept, {freed.size_bytes:,} bytes")

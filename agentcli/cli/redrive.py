@@ -155,18 +155,18 @@ def say_where(shot: "OneShot", outcome: "Outcome") -> None:
 
 def print_drifts(drifts: "Sequence[Drift]") -> None:
     from agentcli.cli.differ import clipped
-    from agentcli.cli.table import one_line
+    from agentcli.core.visible import visible_line
     from agentcli.ledger.compare import first_lines
 
     for drift in drifts:
-        print(one_line(f"{'same   ' if drift.same else 'differs'}  {clipped(drift.call, 100)}"))
+        print(visible_line(f"{'same   ' if drift.same else 'differs'}  {clipped(drift.call, 100)}"))
         if drift.same:
             continue
         number, *lines = first_lines(drift.then.text, drift.now.text)
         sides = zip(("then", "now"), (drift.then, drift.now), lines, strict=True)
         for word, side, line in sides:
             told = f"record {side.record}, line {number}: {clipped(line)}"
-            print(one_line(f"  {word:<5} {told if side.record else 'nothing'}"))
+            print(visible_line(f"  {word:<5} {told if side.record else 'nothing'}"))
     same = sum(drift.same for drift in drifts)
     calls = counted(len(drifts), "call")
     others = len(drifts) - same

@@ -135,7 +135,7 @@ def rename_run(
     What the run was called when it began stays in its ledger.
     """
     from agentcli import asset
-    from agentcli.cli.table import one_line
+    from agentcli.core.visible import visible_line
     from agentcli.ledger.bundle import is_bundle
     from agentcli.ledger.folder import find_run
 
@@ -145,7 +145,7 @@ def rename_run(
     folder = find_run(asset.state_home(), run)
     started = folder.started()
     folder.rename(title)
-    print(one_line(f"{folder.id}: {folder.label or started.title or started.agent.pattern}"))
+    print(visible_line(f"{folder.id}: {folder.label or started.title or started.agent.pattern}"))
 
 
 # Help lists them in this order, after those above: what one looks for first comes first.

@@ -100,14 +100,13 @@ def print_run(shown: Shown) -> None:
     import sys
     import textwrap
 
-    from agentcli.cli.table import one_line
-    from agentcli.core.visible import visible
+    from agentcli.core.visible import visible, visible_line
     from agentcli.shell import terminal
     from agentcli.shell.console import style, wants_color
 
     color = wants_color(sys.stdout, os.environ)
     room = terminal.width() - 13 if sys.stdout.isatty() else 10_000
-    print(style(one_line(f"{shown.run}  {shown.title}"), "bold", color=color))
+    print(style(visible_line(f"{shown.run}  {shown.title}"), "bold", color=color))
     for name, text in lines_of(shown):
         told = visible(text).split("\n")
         if name in PROSE:
@@ -176,14 +175,13 @@ def print_hit(hit: "Hit") -> None:
     import os
     import sys
 
-    from agentcli.cli.table import one_line
-    from agentcli.core.visible import visible
+    from agentcli.core.visible import visible, visible_line
     from agentcli.shell import terminal
     from agentcli.shell.cells import clip
     from agentcli.shell.console import style, wants_color
 
     color = wants_color(sys.stdout, os.environ)
     before, found, after = map(visible, (hit.before, hit.found, hit.after))
-    where = style(f"{one_line(hit.run)}  {hit.record:>4}  {hit.kind:<7}", "dim", color=color)
+    where = style(f"{visible_line(hit.run)}  {hit.record:>4}  {hit.kind:<7}", "dim", color=color)
     line = f"{where}  {before}{style(found, 'bold', 'red', color=color)}{after}"
     print(clip(line, terminal.width() - 1) if sys.stdout.isatty() else line)

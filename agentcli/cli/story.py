@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from agentcli.compose.report import local_time
 from agentcli.core.step import Args, Call
-from agentcli.core.visible import visible
+from agentcli.core.visible import visible_line
 from agentcli.ledger.entry import (
     Answer,
     Cut,
@@ -45,7 +45,7 @@ def block_of(story: Story, day: str, width: int, *, color: bool, whole: bool) ->
     day: of the run; another one is said. whole: no argument is clipped.
     """
     status = style(story.status, COLOR_OF_STATUS.get(story.status, "red"), color=color)
-    name = line_of(f"{story.step}  {story.call.tool}")
+    name = visible_line(f"{story.step}  {story.call.tool}")
     rows = [*folded(name, width - 2 - len(story.status))]
     rows[:-1] = [style(row, "bold", color=color) for row in rows[:-1]]
     rows[-1] = f"{style(rows[-1], 'bold', color=color)}  {status}"
@@ -63,7 +63,7 @@ def entry_lines(entry: Entry, width: int) -> list[str]:
     clock = f"{time:%H:%M:%S}" if time else "--:--:--"
     word, text = told(entry)
     head = f"  {entry.record:>4}  {clock}  {word:<9}  "
-    text = line_of(text)
+    text = visible_line(text)
     if width < NARROW and styled_cells(text) > width - len(head):
         rows = wrapped([(text, ())], width - HANG, False, is_strict=True)
         return [head.rstrip(), *(" " * HANG + row for row in rows)]
@@ -184,7 +184,7 @@ def returned(entry: Return) -> Iterator[str]:
 
 
 def args_line(args: Args, *, whole: bool) -> str:
-    text = line_of(json.dumps(args, ensure_ascii=False))
+    text = visible_line(json.dumps(args, ensure_ascii=False))
     if whole or len(text) <= ARGS_CHARS:
         return text
     return f"{text[:ARGS_CHARS]} … {len(text) - ARGS_CHARS:,} characters more"
@@ -198,11 +198,6 @@ def brief(text: str) -> str:
     """Return the first line of a text that says something, clipped."""
     line = in_brief(text)
     return line if len(line) <= BRIEF_CHARS else line[: BRIEF_CHARS - 1] + "…"
-
-
-def line_of(text: str) -> str:
-    """Return a foreign text as it may stand in a line of ours."""
-    return visible(text).replace("\n", " ").replace("\t", " ")
 
 
 def day_of(at_us: int) -> str:

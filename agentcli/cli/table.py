@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from agentcli.core.visible import visible
+from agentcli.core.visible import visible_line
 
 NARROWEST = 8
 
@@ -17,7 +17,7 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     if not sys.stdout.isatty():
         widths = [max(len(row[i]) for row in [names, *rows]) for i in range(len(names))]
         for row in rows:
-            cells = (one_line(cell).ljust(widths[i]) for i, cell in enumerate(row))
+            cells = (visible_line(cell).ljust(widths[i]) for i, cell in enumerate(row))
             print("  ".join(cells).rstrip())
         return
     from rich.cells import cell_len
@@ -30,7 +30,7 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     color = wants_color(sys.stdout, os.environ)
     console = Console(no_color=not color, highlight=False, markup=False, emoji=False)
     table = Table(box=None, pad_edge=False, header_style="bold" if color else "")
-    shown = [[one_line(cell) for cell in row] for row in [names, *rows]]
+    shown = [[visible_line(cell) for cell in row] for row in [names, *rows]]
     widths = [max(map(cell_len, column)) for column in zip(*shown, strict=True)]
     while not fit(widths, console.width - 2 * (len(widths) - 1)) and len(widths) > 2:
         shown = [[row[0], *row[2:]] for row in shown]
@@ -53,8 +53,3 @@ def fit(widths: list[int], room: int) -> bool:
         widest = max(range(1, len(widths)), key=widths.__getitem__)
         widths[widest] -= 1
     return sum(widths) <= room
-
-
-def one_line(text: str) -> str:
-    """Return a foreign text as it may stand in a line of ours."""
-    return visible(text).replace("\n", " ")

@@ -93,7 +93,7 @@ def print_trail(run: str, trail: "Trail", stories: "list[Story]", *, whole: bool
     import sys
 
     from agentcli.cli.story import block_of, day_of
-    from agentcli.cli.table import one_line
+    from agentcli.core.visible import visible_line
     from agentcli.shell import terminal
     from agentcli.shell.console import style, wants_color
 
@@ -104,7 +104,7 @@ def print_trail(run: str, trail: "Trail", stories: "list[Story]", *, whole: bool
     parts = [run, day, counted(len(trail.stories), "call"), counted(trail.records, "record")]
     if started is not None and started.requester:
         parts.append(f"begun by {started.requester}")
-    print(style(one_line(" · ".join(parts)), "dim", color=color))
+    print(style(visible_line(" · ".join(parts)), "dim", color=color))
     for story in stories:
         print()
         for row in block_of(story, day, width, color=color, whole=whole):
@@ -133,8 +133,8 @@ def export(
     import contextlib
 
     from agentcli import asset
-    from agentcli.cli.table import one_line
     from agentcli.compose.database import write_database
+    from agentcli.core.visible import visible_line
     from agentcli.ledger.bundle import opened_run
     from agentcli.ledger.folder import all_runs
 
@@ -149,4 +149,4 @@ def export(
         folders = folders or list(all_runs(state))[::-1]
         unique = list({folder.path: folder for folder in folders}.values())
         calls = write_database(unique, sqlite, force=force)
-    print(one_line(f"{sqlite}: {counted(len(unique), 'run')}, {counted(calls, 'call')}"))
+    print(visible_line(f"{sqlite}: {counted(len(unique), 'run')}, {counted(calls, 'call')}"))

@@ -87,7 +87,7 @@ def project_here(workspace: options.WORKSPACE) -> "Project":
 
 def tell(project: "Project") -> None:
     """Print what the files would do, what became of each, and all that is in them."""
-    from agentcli.core.visible import visible
+    from agentcli.core.visible import escaped, visible
 
     state = "trusted" if project.is_trusted else "not trusted"
     if project.trusted and not project.is_trusted:
@@ -97,8 +97,10 @@ def tell(project: "Project") -> None:
         print(visible(f"  {line}"))
     for name, change in project.changes():
         print(visible(f"\n{name}{f'  ({change})' if project.trusted and change else ''}"))
-        for line in project.contents.get(name, b"").decode("utf-8", "replace").splitlines():
-            print("  │ " + visible(line))
+        # Escaped: `visible` would leave out what a terminal takes for a command, and a model reads.
+        text = escaped(project.contents.get(name, b"").decode("utf-8", "replace"))
+        for line in text.removesuffix("\n").split("\n"):
+            print(f"  │ {line}".rstrip())
 
 
 def effects(project: "Project") -> Iterator[str]:

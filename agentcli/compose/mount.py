@@ -9,7 +9,7 @@ from agentcli import asset
 from agentcli.config.mount import FORM, MountSettings, check_name, parse_mount
 from agentcli.config.profile import Profile, SandboxSettings
 from agentcli.core.sandbox import Mount, SandboxSpec, hidden_names
-from agentcli.document import visible
+from agentcli.core.visible import escaped_line
 from agentcli.errors import AgentcliError, ConfigError, MissingFileError, UsageError
 from agentcli.sandbox.endpoint import engine_sockets
 from agentcli.sandbox.workspace import check_mounts
@@ -30,7 +30,7 @@ def resolve_mounts(
         if backend == "local":
             raise wrong(
                 "there is nothing to mount without a sandbox: on this machine itself tools reach "
-                f"{visible(wish.path)} where it is, and could change it"
+                f"{escaped_line(wish.path)} where it is, and could change it"
             )
         mount = resolve(wish, wrong, hidden)
         if (other := found.get(mount.name)) is not None:
@@ -51,12 +51,12 @@ def wishes(profile: Profile, flags: tuple[str, ...]) -> Iterator[tuple[MountSett
 
         wish = item if isinstance(item, MountSettings) else parsed(item, wrong)
         if not wish.path.startswith(("/", "~")):
-            raise wrong(f"the path must begin with / or ~/, got `{visible(wish.path)}`")
+            raise wrong(f"the path must begin with / or ~/, got `{escaped_line(wish.path)}`")
         yield wish, wrong
     for text in flags:
 
         def misused(message: str, text: str = text) -> AgentcliError:
-            return UsageError(f"--mount {visible(text)}: {message}")
+            return UsageError(f"--mount {escaped_line(text)}: {message}")
 
         yield parsed(text, misused), misused
 
@@ -81,7 +81,7 @@ def resolve(wish: MountSettings, wrong: Wrong, hidden: tuple[str, ...]) -> Mount
             f"{given}: cannot be mounted: {error.strerror}", hint=f"A mount is {FORM}."
         ) from None
     if not path.isprintable():
-        raise wrong(f"the path must be plain UTF-8, got `{visible(path)}`")
+        raise wrong(f"the path must be plain UTF-8, got `{escaped_line(path)}`")
     refuse_reach(Path(path), wrong)
     try:
         name = wish.name if wish.name is not None else os.path.basename(given)

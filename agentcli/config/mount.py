@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agentcli.document import Document, visible
+from agentcli.core.visible import escaped_line
+from agentcli.document import Document
 
 FORM = "PATH[:NAME][:ro|rw]"
 NAME = r"(?!\.{1,2}\Z)[a-zA-Z0-9._-]{1,100}\Z"
@@ -32,7 +33,7 @@ def parse_mount(text: str) -> MountSettings:
     if colon and "/" not in last:  # else the colon is one of the path
         rest, name = before, last
     if not rest:
-        raise ValueError(f"expected {FORM}, got `{visible(text)}`")
+        raise ValueError(f"expected {FORM}, got `{escaped_line(text)}`")
     if name is not None:
         check_name(name)
     return MountSettings(path=rest, name=name, writable=writable)
@@ -42,6 +43,6 @@ def check_name(name: str) -> None:
     """Raise ValueError for what cannot be the last part of /mnt/NAME."""
     if not re.match(NAME, name):
         raise ValueError(
-            f"`{visible(name)}` cannot be its name, which is at most 100 of the letters a-z and "
-            f"A-Z, digits, `.`, `_` and `-`: give it one, {FORM}"
+            f"`{escaped_line(name)}` cannot be its name, which is at most 100 of the letters a-z "
+            f"and A-Z, digits, `.`, `_` and `-`: give it one, {FORM}"
         )

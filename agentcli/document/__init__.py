@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from agentcli.core.visible import escaped_line
 from agentcli.errors import AgentcliError, ConfigError, MissingFileError
 
 MAX_BYTES = 1_000_000
@@ -78,12 +79,13 @@ class Source:
         """Return `file:line:column` of a value, or of its key; of what encloses it if absent."""
         spot = self.spots[self.place(at)]
         line, column = (spot.key_line, spot.key_column) if key else (spot.line, spot.column)
-        return f"{visible(str(self.path))}:{line}:{column}"
+        return f"{escaped_line(str(self.path))}:{line}:{column}"
 
     def line_at(self, at: str | Place, message: str, *, key: bool = False) -> str:
         """Return one line of an error: `file:line:column: dotted.path: message`."""
         dotted = at if isinstance(at, str) else ".".join(map(str, at))
-        return f"{self.where(at, key=key)}: {visible(dotted) + ': ' if dotted else ''}{message}"
+        shown = f"{escaped_line(dotted)}: " if dotted else ""
+        return f"{self.where(at, key=key)}: {shown}{message}"
 
     def error_at(
         self,
@@ -135,7 +137,7 @@ def read_source(path: Path, error: type[AgentcliError] = ConfigError) -> Source:
 
 def read_text(path: Path, error: type[AgentcliError] = ConfigError) -> str:
     """Return the text of a small file that a person wrote, without a byte order mark."""
-    shown = visible(str(path))
+    shown = escaped_line(str(path))
     try:
         # O_NONBLOCK: opening a pipe must not wait for its writer.
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
@@ -166,7 +168,7 @@ def _absent(path: Path) -> str:
     try:
         names = os.listdir(path.parent)
     except OSError:
-        return f"there is no such file, since there is no folder {visible(str(path.parent))}"
+        return f"there is no such file, since there is no folder {escaped_line(str(path.parent))}"
     return f"there is no such file{did_you_mean(path.name, names)}"
 
 
@@ -186,18 +188,12 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
 def did_you_mean(word: str, names: Iterable[str]) -> str:
     """Return a clause to append to "unknown ...", "" where nothing is near."""
     name = nearest(word, names)
-    return "" if name is None else f"; did you mean `{visible(name)}`?"
+    return "" if name is None else f"; did you mean `{escaped_line(name)}`?"
 
 
 def one_of(names: Iterable[str], limit: int = 12) -> str:
     """Return `a`, `b` or `c`, clipped."""
-    shown = [f"`{visible(name)}`" for name in names]
+    shown = [f"`{escaped_line(name)}`" for name in names]
     if len(shown) > limit:
         return ", ".join(shown[:limit]) + f" or {len(shown) - limit} more"
     return " or ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
-
-
-def visible(text: str, limit: int = 200) -> str:
-    """Return text fit for one line of a message: clipped, whatever is not printable escaped."""
-    clipped = text if len(text) <= limit else f"{text[:limit]}..."
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in clipped)

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from agentcli.document import Place, Source, did_you_mean, one_of, visible
+from agentcli.core.visible import escaped_line
+from agentcli.document import Place, Source, did_you_mean, one_of
 
 _WANTED = {
     "bool": "true or false",
@@ -97,7 +98,7 @@ class _Complaint:
     def __init__(self, source: Source, kind: type[BaseModel], error: Mapping[str, Any]) -> None:
         self.source = source
         self.type: str = error["type"]
-        self.text = visible(error["msg"], 500)
+        self.text = escaped_line(error["msg"], 500)
         self.ctx: dict[str, Any] = error.get("ctx", {})  # a border: differs by type
         self.at: Place = ()
         self.forms: list[Any] = [kind]
@@ -135,7 +136,7 @@ class _Complaint:
         if self.type == "missing":
             return f"is missing{self._description()}"
         if self.type == "string_pattern_mismatch":
-            return f"must match `{visible(str(ctx['pattern']))}`, got {got}"
+            return f"must match `{escaped_line(str(ctx['pattern']))}`, got {got}"
         if self.type in _BOUNDS:
             words, limit = _BOUNDS[self.type]
             bound = str(ctx[limit]).removesuffix(".0")
@@ -144,7 +145,7 @@ class _Complaint:
             words, limit, unit = _SIZES[self.type]
             return f"must have {words} {ctx[limit]} {unit}, got {got}"
         if self.type in ("value_error", "assertion_error"):
-            return visible(str(ctx.get("error", self.text)), 500)
+            return escaped_line(str(ctx.get("error", self.text)), 500)
         if self.type.startswith("union_tag_"):
             return f"`{ctx['discriminator'].strip(chr(39))}` must be {self._tags()}, got {got}"
         if self.wanted() is self.text:

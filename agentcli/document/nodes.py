@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from agentcli.document import Place, Source, Spot, joined, visible
+from agentcli.core.visible import escaped_line
+from agentcli.document import Place, Source, Spot, joined
 from agentcli.errors import AgentcliError
 
 MAX_DEPTH = 64
@@ -34,16 +35,16 @@ def parse(path: Path, text: str, error: type[AgentcliError]) -> Source:
         assert node is not None  # the events said that there is a mapping
         data = reader.value(node, (), None)
     except _Stop as wrong:
-        raise error(f"{visible(str(path))}:{wrong}") from None
+        raise error(f"{escaped_line(str(path))}:{wrong}") from None
     except yaml.MarkedYAMLError as wrong:
         mark = wrong.problem_mark or wrong.context_mark
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        what = ", ".join(filter(None, [wrong.context, wrong.problem]))
-        raise error(f"{visible(str(path))}{place}: is not YAML: {visible(what)}") from None
+        what = escaped_line(", ".join(filter(None, [wrong.context, wrong.problem])))
+        raise error(f"{escaped_line(str(path))}{place}: is not YAML: {what}") from None
     except yaml.YAMLError as wrong:
-        raise error(f"{visible(str(path))}: is not YAML: {visible(str(wrong))}") from None
+        raise error(f"{escaped_line(str(path))}: is not YAML: {escaped_line(str(wrong))}") from None
     if reader.wrong:
-        raise error(joined([f"{visible(str(path))}:{line}" for line in reader.wrong]))
+        raise error(joined([f"{escaped_line(str(path))}:{line}" for line in reader.wrong]))
     return Source(path, data, reader.spots)
 
 
@@ -101,7 +102,7 @@ class _Reader:
     ) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
         seen: dict[str, yaml.Node] = {}
         for key, value in node.value:
-            shown = visible(key.value) if isinstance(key, yaml.ScalarNode) else "?"
+            shown = escaped_line(key.value) if isinstance(key, yaml.ScalarNode) else "?"
             if key.tag == f"{_TAG}merge":
                 self._complain(key, at, "merge keys are not read here: write the keys out")
             elif not isinstance(key, yaml.ScalarNode):
@@ -125,7 +126,7 @@ class _Reader:
         if isinstance(node, yaml.SequenceNode) and tag == "seq":
             return "a list", None, ""
         raw = node.value if isinstance(node, yaml.ScalarNode) else ""
-        shown = f"`{visible(raw, 60)}`"
+        shown = f"`{escaped_line(raw, 60)}`"
         match tag:
             case "str" | "timestamp" | "value":
                 return (f"the text {shown}" if raw else "empty text"), raw, ""
@@ -150,11 +151,11 @@ class _Reader:
                     "quote it if it is text, else write plain digits"
                 )  # fmt: skip
             case _:
-                self._complain(node, at, f"tags are not read here, got `{visible(node.tag)}`")
+                self._complain(node, at, f"tags are not read here, got `{escaped_line(node.tag)}`")
         return "", None, ""
 
     def _complain(self, node: yaml.Node, at: Place, message: str) -> None:
-        dotted = visible(".".join(map(str, at)))
+        dotted = escaped_line(".".join(map(str, at)))
         self.wrong.append(f"{_here(node)}: {dotted + ': ' if dotted else ''}{message}")
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentcli.core.command import Command, worst_first
+from agentcli.core.script import mixed_scripts
 from agentcli.core.visible import escaped
 from agentcli.shell.cells import cells, folded, folded_at_blanks, styled_cells
 from agentcli.shell.console import style
@@ -51,6 +52,8 @@ def card_lines(card: Card, width: int, color: bool) -> list[str]:
     lines += rows(escaped(card.tool), width, "  ")
     for name, value in card.arguments.items():
         lines += argument_lines(name, value, width)
+    if note := mixed_scripts(card.arguments):
+        lines += fact_rows(escaped(f"! {note}"), width)
     if not card.arguments:
         lines.append("  (no arguments)")
     if card.commands:

@@ -29,7 +29,7 @@ from agentcli.core.event import (
 )
 from agentcli.core.question import Answer, Question
 from agentcli.core.step import ROOT, StepId
-from agentcli.core.visible import visible
+from agentcli.core.visible import visible, visible_line
 from agentcli.errors import AgentcliError
 from agentcli.shell import terminal
 from agentcli.shell.headless import last_line, where_tools_run
@@ -301,7 +301,7 @@ class Chat:
     def footer(self) -> str:
         plan = self.shot.plan
         words = (plan.profile, in_short(plan.model), plan.sandbox.backend, self.cost())
-        return " · ".join(words)[: terminal.width() - 1]
+        return visible_line(" · ".join(words))[: terminal.width() - 1]
 
     def cost(self) -> str:
         most = self.tally.limit_uusd

@@ -22,7 +22,7 @@ from agentcli.core.policy import Deny
 from agentcli.core.record import Record
 from agentcli.core.step import Call, Prepare, RunTool, Wait
 from agentcli.core.tool import RESTORE
-from agentcli.core.visible import visible
+from agentcli.core.visible import visible, visible_line
 from agentcli.shell.cells import cells
 
 
@@ -83,7 +83,7 @@ class Progress:
                 self.say(f"… trying again in {max(0, until - rec.at_us) / 1e6:.0f} s")
 
     def say(self, line: str) -> None:
-        print(visible(line).replace("\n", " "), file=self.err, flush=True)
+        print(visible_line(line), file=self.err, flush=True)
 
 
 def where_tools_run(backend: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Any, TextIO
 
-from agentcli.core.visible import visible
+from agentcli.core.visible import visible_line
 from agentcli.shell.cells import cells
 
 POLL_S = 0.1
@@ -239,7 +239,7 @@ class Keys:
     def show_line(self, prompt: str, text: str, before: int) -> int:
         """Draw the line anew, its end if it is too long, and return its columns."""
         room = max(8, self.columns() - 1)
-        line = visible(prompt + text).replace("\n", " ").replace("\t", " ")
+        line = visible_line(prompt + text)
         if cells(line) > room:
             while cells(line) >= room:
                 line = line[max(1, (cells(line) - room) // 2) :]

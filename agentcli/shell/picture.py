@@ -1,11 +1,11 @@
 """Draws a run as it looked on a terminal: one SVG that needs nothing from outside."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
 from agentcli.core.event import Recorded
+from agentcli.core.visible import visible_line
 from agentcli.shell.cells import SGR, cells, char_cells
 from agentcli.shell.console import style
 from agentcli.shell.live import harmless
@@ -20,8 +20,6 @@ COLORS = {
     "31": "#ff7b72", "32": "#7ee787", "33": "#e3b341",
     "34": "#79c0ff", "35": "#d2a8ff", "36": "#76e3ea",
 }  # fmt: skip
-# What XML cannot hold, though a terminal may.
-NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
@@ -163,7 +161,7 @@ def svg_of(rows: Sequence[Sequence[Piece]], title: str, width: int) -> str:
     inner = width * CELL_PX
     wide = inner + 2 * EDGE_PX
     high = BAR_PX + 2 * EDGE_PX - 6 + max(1, len(rows)) * LINE_PX
-    name = xml(title)
+    name = escape(visible_line(title))
     dots = "".join(
         f'<circle cx="{px(22 + 20 * i)}" cy="{BAR_PX / 2:g}" r="6" fill="{color}"/>'
         for i, color in enumerate(DOTS)
@@ -225,11 +223,7 @@ def piece_svg(piece: Piece, top: float) -> str:
     }
     written = "".join(f' {name}="{value}"' for name, value in attributes.items() if value)
     # Blanks that do not break stay, in any viewer.
-    return f"{back}<text{written}>{xml(text).replace(' ', chr(0xA0))}</text>"
-
-
-def xml(text: str) -> str:
-    return escape(NO_XML.sub("\ufffd", text))
+    return f"{back}<text{written}>{escape(text).replace(' ', chr(0xA0))}</text>"
 
 
 def px(value: float) -> str:

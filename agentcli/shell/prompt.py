@@ -2,7 +2,9 @@
 
 import asyncio
 import sys
+from bisect import bisect_right
 from collections.abc import Awaitable, Callable
+from itertools import accumulate
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,10 +16,33 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout import HSplit, Layout, Window
 from prompt_toolkit.layout.controls import BufferControl, FormattedTextControl
 from prompt_toolkit.layout.dimension import Dimension
-from prompt_toolkit.layout.processors import BeforeInput
+from prompt_toolkit.layout.processors import (
+    BeforeInput,
+    Processor,
+    Transformation,
+    TransformationInput,
+)
+from prompt_toolkit.layout.utils import explode_text_fragments
+
+from agentcli.core.visible import visible_line
+from agentcli.shell.live import harmless
 
 INPUT_LINES = 8
 Told = TypeVar("Told")
+
+
+class Harmless(Processor):
+    """Shows what is typed, pasted or in the history as a terminal may show it, each by itself."""
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        typed = explode_text_fragments(transformation_input.fragments)
+        shown = [(part[0], visible_line(part[1])) for part in typed]
+        starts = [0, *accumulate(len(text) for _, text in shown)]
+        return Transformation(
+            list(shown),
+            source_to_display=lambda at: starts[min(at, len(shown))],
+            display_to_source=lambda at: max(0, bisect_right(starts, at) - 1),
+        )
 
 
 class Prompt:
@@ -46,7 +71,9 @@ class Prompt:
             wrap_lines=False,
         )
         typed = Window(
-            BufferControl(self.buffer, input_processors=[BeforeInput("› ", style="bold")]),
+            BufferControl(
+                self.buffer, input_processors=[Harmless(), BeforeInput("› ", style="bold")]
+            ),
             height=Dimension(min=1, max=INPUT_LINES),
             wrap_lines=True,
             dont_extend_height=True,
@@ -106,11 +133,12 @@ class Prompt:
         return keys
 
     def write_above(self, text: str) -> None:
-        """Put finished text into the scrollback, soon and in order."""
-        self.finished.append(text)
+        """Put finished text into the scrollback, soon and in order. Of escapes, colours stay."""
+        self.finished.append(harmless(text, True))
         self.wake.set()
 
     def set_lines(self, lines: list[str]) -> None:
+        lines = [harmless(line, True) for line in lines]
         if lines != self.lines:
             self.lines = lines
             self.app.invalidate()

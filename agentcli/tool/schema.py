@@ -7,7 +7,8 @@ from itertools import islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from agentcli.document import did_you_mean, nearest, visible
+from agentcli.core.visible import escaped_line
+from agentcli.document import did_you_mean, nearest
 
 if TYPE_CHECKING:
     import jsonschema_rs
@@ -46,10 +47,10 @@ class Arguments:
                 pattern_options=jsonschema_rs.RegexOptions(),
             )
         except jsonschema_rs.ValidationError as wrong:
-            message = visible(wrong.message, 300)
+            message = escaped_line(wrong.message, 300)
             raise SchemaError(message, tuple(wrong.instance_path)) from None
         except ValueError as wrong:
-            raise SchemaError(visible(str(wrong), 300)) from None
+            raise SchemaError(escaped_line(str(wrong), 300)) from None
 
     def problems(self, args: object) -> list[str]:
         """Return everything that is wrong, a line each, clipped; [] means that they are valid.
@@ -63,7 +64,7 @@ class Arguments:
             found = (line for error in errors for line in self._lines(error, args))
             lines = list(islice(found, MAX_PROBLEMS + 1))
         except ValueError as wrong:  # such as a `$ref` that comes back to itself
-            return [f"$: cannot be checked: {visible(str(wrong))}"]
+            return [f"$: cannot be checked: {escaped_line(str(wrong))}"]
         if len(lines) > MAX_PROBLEMS:
             return [*lines[: MAX_PROBLEMS - 1], "... and more like these"]
         return lines
@@ -82,7 +83,7 @@ class Arguments:
             case "required":
                 name = str(getattr(error.kind, "property", ""))
                 about = _mapping(_mapping(around.get("properties")).get(name))
-                text = visible(str(about.get("description", "")))
+                text = escaped_line(str(about.get("description", "")))
                 yield f"{at}: the key {shown(name)} is missing{f' ({text})' if text else ''}"
             case "anyOf" | "oneOf" if branches := _list(getattr(error.kind, "context", [])):
                 yield from self._nearest_form(at, value, branches, args)
@@ -167,7 +168,7 @@ def _not_json(args: object) -> Iterator[str]:
             case dict():
                 for key, item in value.items():
                     if not isinstance(key, str) or re.search("[\ud800-\udfff]", key):
-                        yield f"{_shown_path(path)}: the key {visible(repr(key))} is not text"
+                        yield f"{_shown_path(path)}: the key '{escaped_line(str(key))}' is not text"
                     else:
                         todo.append((item, (*path, key)))
             case _:
@@ -205,19 +206,19 @@ def _wrong(error: "jsonschema_rs.ValidationError", value: object, around: Mappin
             return f"{got} does not fit (expected a multiple of {factor})"
         case "pattern":
             text = str(around.get("description", ""))
-            about = f": {visible(text)}" if text else ""
-            pattern = visible(str(getattr(error.kind, "pattern", "")))
+            about = f": {escaped_line(text)}" if text else ""
+            pattern = escaped_line(str(getattr(error.kind, "pattern", "")))
             return f"{got} does not match (expected the pattern {pattern}{about})"
         case "format":
-            form = visible(str(getattr(error.kind, "format", "")))
+            form = escaped_line(str(getattr(error.kind, "format", "")))
             example = f", such as {_EXAMPLE[form]}" if form in _EXAMPLE else ""
             return f"{got} is not of the format (expected {form}{example})"
         case "uniqueItems":
             return "has an item twice (expected each once)"
         case "propertyNames":
             inner = getattr(error.kind, "error", None)
-            return f"a key is not allowed: {visible(str(getattr(inner, 'message', '')))}"
-    return visible(error.message, 300)
+            return f"a key is not allowed: {escaped_line(str(getattr(inner, 'message', '')))}"
+    return escaped_line(error.message, 300)
 
 
 _BOUND = {

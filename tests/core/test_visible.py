@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcli.core.visible import VisibleStream, escaped, visible
+from agentcli.core.visible import VisibleStream, escaped, escaped_line, visible, visible_line
 
 FORBIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
+    "\u115f\u1160\u3164\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 PIECES = [
     "\x1b", "\x9b", "\x9d", "\x90", "\x9c", "\x07", "[", "]", "P", "\\", "2J", "31m", "8;;", ";",
     "\r", "\n", "\t", " ", "a", "\u200d", "\ufe0f", "\U000e0100", "\u202e", "👩", "🏽", "❤", "漢",
-    "\ud83d", "\x00",
+    "\ud83d", "\x00", "1", "\u20e3", "\ufe0e", "☎", "\u0336", "\u2800",
 ]  # fmt: skip
 HOSTILE = st.lists(st.sampled_from(PIECES) | st.text(st.characters(), max_size=3), max_size=60)
 
@@ -77,7 +77,12 @@ def unescaped(text: str) -> str:
             "👩\u200d👩\u200d👧 👩🏽\u200d🚀 ❤\ufe0f\u200d🔥",
         ),
         ("pay\u200dpal", "pay<U+200D>pal"),
-        ("a\ufe00\ufe01\U000e0100", "a\ufe00<U+FE01><U+E0100>"),
+        ("a\ufe0f\ufe01\U000e0100\u6f22\ufe00", "a<U+FE0F><U+FE01><U+E0100>漢<U+FE00>"),
+        ("1\ufe0f\u20e3 2\ufe0f3 ☎\ufe0e☎\ufe0f", "1\ufe0f\u20e3 2<U+FE0F>3 ☎\ufe0e☎\ufe0f"),
+        (
+            "\ufffe\uffff\U0001d173\U0001bca0\U000e01f0",
+            "<U+FFFE><U+FFFF><U+1D173><U+1BCA0><U+E01F0>",
+        ),
         ("\x1b[31", "<U+001B>[31"),
         ("\x1b\x1b[m[2J", "<U+001B>[2J"),
     ],
@@ -92,6 +97,21 @@ def test_an_approval_names_what_a_reader_would_not_see() -> None:
         r"rm -rf \x1b[8m/\x1b[0m\x09tr\u0430sh \u202e C:\x5cx1b \d+ 漢字 é\x0d" + "\n"
         r"\u3000\U000e0041"
     )
+
+
+def test_an_approval_names_marks_that_cover_or_join_something() -> None:
+    text = "r\u0336m cafe\u0301 \u0e01\u0e35\u0e49 \u0900 \u0915" + "\u0902" * 4 + " a\u2800b"
+    assert escaped(text) == (
+        r"r\u0336m cafe\u0301 " + "\u0e01\u0e35\u0e49" + r" \u0900 "
+        "\u0915" + "\u0902" * 3 + r"\u0902 a\u2800b"
+    )
+
+
+@given(HOSTILE.map("".join))
+def test_a_line_is_one_line(text: str) -> None:
+    assert "\n" not in escaped_line(text)
+    assert not set("\n\t") & set(visible_line(text))
+    assert FORBIDDEN.findall(escaped_line(text) + visible_line(text)) == []
 
 
 def test_a_sequence_that_never_ends_is_shown_in_the_end() -> None:
