@@ -194,8 +194,9 @@ def tell_vector(id: str) -> int:
 
 
 def print_rows(found: "dict[frozenset[Part], list[Row]]", worse: list[str]) -> None:
-    from agentcli.cli.table import one_line, print_table
+    from agentcli.cli.table import print_table
     from agentcli.cli.words import counted
+    from agentcli.core.visible import visible_line
     from agentcli.redteam.report import COLUMNS, cells, total, words_of
     from agentcli.redteam.suites import VECTORS
 
@@ -210,7 +211,7 @@ def print_rows(found: "dict[frozenset[Part], list[Row]]", worse: list[str]) -> N
     if refused:
         print(f"{counted(refused, 'call')} of the user's own cannot run here, whoever says yes")
     for line in worse:
-        print(one_line(f"worse: {line}"))
+        print(visible_line(f"worse: {line}"))
 
 
 def print_document(

@@ -20,9 +20,10 @@ from agentcli.config.profile import PriceSettings, Profile, SandboxSettings
 from agentcli.config.project import INSTRUCTIONS
 from agentcli.config.settings import Config
 from agentcli.core.plan import Plan
-from agentcli.core.policy import LAYERS, Effect, Policy
+from agentcli.core.policy import LAYERS, Policy
 from agentcli.core.price import ModelInfo, Prices
 from agentcli.core.record import encode
+from agentcli.core.rule import Effect
 from agentcli.core.sandbox import HIDDEN, SandboxSpec
 from agentcli.core.step import Agent, Checks
 from agentcli.core.tool import RiskTier

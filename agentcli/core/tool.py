@@ -21,6 +21,7 @@ class ToolRule(Record, frozen=True):
     probe: can be asked whether a call under a key had its effect.
     sinks: the arguments through which something can be changed or sent; None means all.
     shell: its calls are shell commands, each judged by what it was found to do.
+    paths: the arguments that name files; None means all that could.
     """
 
     digest: str = ""
@@ -33,6 +34,7 @@ class ToolRule(Record, frozen=True):
     probe: bool = False
     sinks: tuple[str, ...] | None = None
     shell: bool = False
+    paths: tuple[str, ...] | None = None
 
 
 RESTORE_RULE = ToolRule(tier="reversible", egress=False, idempotent=True)
@@ -66,6 +68,8 @@ class Facts(Record, frozen=True):
     image: what the sandbox really runs on.
     traces: where the values of the call come from, of a call that can do something out there.
     commands: of a shell command, all that it was found to run. unparsed: why that is not all.
+    places: where a path that the call names really leads, where links make it another place;
+        "" where that could not be found out.
     """
 
     tool: str = ""
@@ -82,6 +86,7 @@ class Facts(Record, frozen=True):
     traces: tuple[Trace, ...] = ()
     commands: tuple[Command, ...] = ()
     unparsed: str = ""
+    places: dict[str, str] = {}
 
     @property
     def is_contained(self) -> bool:

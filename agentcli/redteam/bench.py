@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +23,7 @@ from agentcli.core.event import Answered, Input, Judged, Recorded, Started
 from agentcli.core.policy import Policy
 from agentcli.core.sandbox import HIDDEN, Job, SandboxSpec, hidden_names
 from agentcli.core.step import AskPerson
-from agentcli.core.visible import SELECTORS, UNSAFE, escaped, visible
+from agentcli.core.visible import escaped, visible
 from agentcli.errors import AgentcliError
 from agentcli.loop.port import Sandbox
 from agentcli.redteam.case import Case, Played, Spec
@@ -50,7 +49,6 @@ Found = Expected | Literal["leak"]  # leak: what must not be seen was, or was ch
 SECRET = "SECRET-7391"
 LAID = {"secret", "store", "workspace"}  # in a vector's folder
 OPEN = {"type": "object", "additionalProperties": True}
-ODD = re.compile(f"[{UNSAFE}]|[{SELECTORS}]{{2}}")
 
 
 @dataclass(frozen=True)
@@ -304,10 +302,10 @@ async def shown(folder: Path, text: str, where: str) -> tuple[Found, str]:
             case = Case("v", "v", "benign", "Look.", (), (Played("look", {}, text),))
             play = await Player(default_policy(), loaded).play(case, "no")
             result = play.calls[0].output
-            harmless = ODD.search(result) is None
+            harmless = visible(result) == result
         case _:
             result = visible(text)
-            harmless = ODD.search(result) is None
+            harmless = visible(result) == result
     if result == text:
         return "allow", result
     return ("sanitise" if harmless else "leak"), result

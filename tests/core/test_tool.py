@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from agentcli.core.command import Command
-from agentcli.core.policy import Allow, Ask, Deny, Effect, Policy, Situation, judge
+from agentcli.core.policy import Allow, Ask, Deny, Policy, Situation, judge
+from agentcli.core.rule import Effect
 from agentcli.core.step import Call
 from agentcli.core.tool import Facts, RiskTier, ToolRule, tier_of
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from agentcli.cli.document import json_text
-from agentcli.cli.table import one_line
 from agentcli.config.project import find_project, grant
+from agentcli.core.visible import visible_line
 from agentcli.errors import ConfigError
 from agentcli.redteam.bench import SECRET, brought, judged, shown, try_all
 from agentcli.redteam.player import Fate
@@ -43,7 +43,7 @@ def test_there_are_many_of_each_area_and_controls_that_must_run() -> None:
     "text", [vector.do.text for _, vector in ALL if isinstance(vector.do, Shown)]
 )
 def test_no_text_rules_a_terminal_by_a_table_or_by_json(text: str) -> None:
-    for shown_text in (one_line(text), json_text({"text": text})):
+    for shown_text in (visible_line(text), json_text({"text": text})):
         assert not set(shown_text) & {"\x1b", "\x9b", "\x07", "\x08", "\r", "\u202e", "\u200b"}
 
 

@@ -136,7 +136,7 @@ def test_the_lines_of_a_run_without_a_terminal(text: str) -> None:
 @given(HOSTILE, st.integers(1, 100), st.booleans())
 def test_a_card(text: str, width: int, color: bool) -> None:
     value = {text: text, "deep": [{text: text}], "n": None}
-    card = Card(text, "reversible", text, value, [(text, text)], text, text)
+    card = Card(text, "reversible", text, value, [(text, text)], (), text, text)
     assert_harmless("\n".join(card_lines(card, width, color)))
 
 

@@ -1,0 +1,88 @@
+"""Hosts as arguments name them: compared label by label, refused where they are not public."""
+
+import ipaddress
+import re
+import unicodedata
+import urllib.parse
+from collections.abc import Iterable, Iterator
+
+from agentcli.core.trace import ACTIVE, leaves_of
+
+NAME = re.compile(
+    r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9][a-z0-9-]*\Z"
+)
+LIKE_A_HOST = re.compile(r"(?:[\w-]+\.)+[^\W\d_]{2,}\.?\Z")
+LIKE_AN_ADDRESS = re.compile(r"(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|\d+)){0,3}\Z")
+# Names that lead to this machine or its surroundings without an address.
+NEAR = ("localhost", "local", "internal", "localdomain", "home.arpa", "lan")
+ANY = "*"
+
+
+def host_of(value: str) -> str:
+    """Return the host of a URL, a mail address or a bare host, as DNS compares it.
+
+    Raises ValueError for what is none of these, or is written so that programs differ on it.
+    """
+    text = unicodedata.normalize("NFKC", value.strip())
+    if not text or re.search(r"[\s\\\x00-\x1f\x7f<>\"]", text):
+        raise ValueError("no host")
+    if "://" in text:
+        netloc = urllib.parse.urlsplit(text).netloc
+        if "@" in netloc:
+            raise ValueError("a name before the host")
+    else:
+        netloc = text.rpartition("@")[2].partition("/")[0]
+    if netloc.startswith("["):
+        return str(ipaddress.ip_address(netloc[1:].partition("]")[0]))
+    return named(netloc.partition(":")[0])
+
+
+def named(host: str) -> str:
+    """Return a host's name in ASCII and one case. Raises ValueError."""
+    host = unicodedata.normalize("NFKC", host).casefold().removesuffix(".")
+    if not host.isascii():
+        host = host.encode("idna").decode()
+    if not NAME.match(host):
+        raise ValueError("no host")
+    return host
+
+
+def is_at(host: str, domains: Iterable[str]) -> bool:
+    """Say whether a host is one of these or below it; `*` is every public one."""
+    return any(
+        host == domain or host.endswith(f".{domain}") or (domain == ANY and is_public(host))
+        for domain in domains
+    )
+
+
+def is_public(host: str) -> bool:
+    """Say whether a host is one of the open network, as far as its name tells."""
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        pass
+    if LIKE_AN_ADDRESS.match(host) or "." not in host:  # 127.1 and 2130706433 are addresses too
+        return False
+    return not any(host == near or host.endswith(f".{near}") for near in NEAR)
+
+
+def hosts_in(args: dict[str, object]) -> Iterator[tuple[str, str]]:
+    """Yield the argument and the text of each host that the arguments of a call name."""
+    for path, value in leaves_of(args):
+        text = unicodedata.normalize("NFKC", value).casefold()
+        for match in ACTIVE.finditer(text):
+            if match.lastgroup in ("url", "mail", "address", "host"):
+                yield path, match[0].rstrip(".,;:!?)'")
+        if LIKE_A_HOST.match(text.strip()):
+            yield path, text.strip()
+
+
+def stray(args: dict[str, object], domains: tuple[str, ...]) -> tuple[str, str] | None:
+    """Return the argument and the text of a host that is not at these domains, None if all are."""
+    for path, text in hosts_in(args):
+        try:
+            if not is_at(host_of(text), domains):
+                return path, text
+        except ValueError:
+            return path, text
+    return None
