@@ -24,7 +24,8 @@ ONLY_READ = names(
     """
 )
 
-# Of these, only calls with no other flags than these.
+# Of these, only calls with no other flags than these. Tree takes the values of its flags from the
+# words behind, also for letters in the middle of others: here they are folders like all else.
 FLAGS = {
     "date": "-u -R -I= -d: -r: --utc --universal --rfc-email --iso-8601= --rfc-3339: --date:"
     " --reference:",
@@ -50,8 +51,8 @@ FLAGS = {
     " --human-numeric-sort --numeric-sort --random-sort --reverse --version-sort --sort:"
     " --check= --merge --key: --stable --field-separator: --unique --zero-terminated --parallel:"
     " --buffer-size: --debug",
-    "tree": "-a -d -l -f -x -L: -P: -I: -i -q -N -Q -p -u -g -s -h -D -F -v -t -c -U -r -n -C -A -S"
-    " -J -X --noreport --dirsfirst --filelimit: --prune --gitignore --du --si --sort= --fromfile",
+    "tree": "-a -d -l -f -x -L -P -I -i -q -N -Q -p -u -g -s -h -D -F -v -t -c -U -r -n -C -A -S"
+    " -J -X --noreport --dirsfirst --prune --gitignore --du --si --sort= --fromfile",
     "umask": "-S -p",
     "uniq": "-c -d -D -i -u -z -f: -s: -w: --count --repeated --all-repeated= --ignore-case"
     " --unique --zero-terminated --skip-fields: --skip-chars: --check-chars: --group=",
@@ -189,8 +190,9 @@ UNKNOWN = {
     "coproc": "runs a command beside the others",
 }
 
-# These tell their version and do nothing else when this is all that they are asked.
-VERSIONED = RUNS | {"git", "rg", "docker", "curl", "jq", "tar", "tree"}
+# These tell their version and do nothing else when this is all that they are asked. Yarn, cargo,
+# go, pytest and the like first run what the project's files name.
+VERSIONED = names("bash curl g++ gcc git jq make node perl python python2 python3 rg ruby tar tree")
 VERSION_FLAGS = frozenset({"--version", "-V"})
 
 # A wrapper's own flags, and how many words of its own stand before the command that it runs.

@@ -355,7 +355,7 @@ def test(name: str, words: list[Word], again: Again) -> Verdict:
 
 
 def read(name: str, words: list[Word], again: Again) -> Verdict:
-    _, others, doubt = split_flags(words, flags_of("-r -s -e -d: -n: -N: -t: -p: -u:"))
+    _, others, doubt = split_flags(words, flags_of("-r -s -d: -n: -N: -t: -p: -u:"))
     if doubt:
         return unclear(name, doubt)
     for word in others:

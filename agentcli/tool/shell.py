@@ -154,7 +154,7 @@ class Reader(WordReader):
             self.redirect(node, depth)
         elif kind in ("variable_assignment", "variable_assignments"):
             for one in [node] if kind == "variable_assignment" else node.named_children:
-                self.assignment(one, depth)
+                self.assignment(one, depth, stays=True)
         elif kind in ("declaration_command", "unset_command"):
             self.declaration(node, depth)
         elif kind == "test_command":
@@ -208,7 +208,8 @@ class Reader(WordReader):
         found = power_of(words, self.again)
         self.add([word.text for word in words], found.power, found.why)
         self.commands += found.inner.commands
-        self.paths.update(dict.fromkeys(found.inner.paths))
+        for path in found.inner.paths:
+            self.keep_path(path)
         if found.inner.problem:
             raise ProblemError(found.inner.problem)
         self.keep_paths(words)
@@ -217,14 +218,21 @@ class Reader(WordReader):
         return parse(text, shell, self.depth + 1)
 
     def keep_paths(self, words: list[Word]) -> None:
-        for word in words[1:]:
-            text = word.text
-            if text.startswith("-"):
-                name, joined, value = text.partition("=")
-                text = value if joined else name[2:] if "/" in name else ""
-            self.keep_path(text)
-        if words[0].text in ("cd", "pushd"):
-            self.folders += [word.text for word in words[1:] if not word.text.startswith("-")]
+        """Keep all that may be a path, also in and behind flags, and as seen from other folders."""
+        texts = [word.text for word in words]
+        own = [after for word, after in pairwise(texts) if word in ("-C", "--chdir")]
+        before, self.folders = self.folders, self.folders + own
+        for text in texts[1:] if "/" not in texts[0] else texts:
+            name, joined, value = text.partition("=")
+            if joined:
+                self.keep_path(value)
+            if not text.startswith("-"):
+                self.keep_path(text)
+            elif "/" in name:
+                self.keep_path(name[2:])
+        self.folders = before
+        if texts[0] in ("cd", "pushd"):
+            self.folders = before + [text for text in texts[1:] if not text.startswith("-")]
             if len(self.folders) > MAX_FOLDERS:
                 self.add(["cd"], "unknown", "it goes to too many folders")
 
@@ -235,7 +243,8 @@ class Reader(WordReader):
                 for folder in self.folders[:MAX_FOLDERS]:
                     self.paths[f"{folder.rstrip('/')}/{text}"] = None
 
-    def assignment(self, node: "Node", depth: int) -> None:
+    def assignment(self, node: "Node", depth: int, stays: bool = False) -> None:
+        """Read `name=value`. stays: it is for the shell itself, not for one program."""
         name, *rest = node.named_children
         text = self.text(name)
         self.check_line(node.children)
@@ -245,7 +254,8 @@ class Reader(WordReader):
                     self.word(item, depth)
             else:
                 self.word(value, depth)
-        if name.type != "variable_name" or not is_plain(text):
+        is_fine = NAME.fullmatch(text) if stays else is_plain(text)
+        if name.type != "variable_name" or not is_fine:
             self.add([self.text(node)], "unknown", sets(text))
 
     def declaration(self, node: "Node", depth: int) -> None:

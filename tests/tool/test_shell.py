@@ -49,6 +49,9 @@ def test_all_simple_commands_are_listed_with_the_words_that_programs_get() -> No
 
 def test_every_word_that_may_be_a_path_is_kept_also_behind_a_change_of_folder() -> None:
     parsed = parse("cd /etc; cat < passwd ~/.ssh/id* --x=y -f./z; sh -c 'cat shadow' > ../out")
+    assert {"/etc/shadow", "shadow"} <= {*parsed.paths}, "also in a shell of its own"
+    assert "/etc/passwd" in parse("env -C /etc cat passwd").paths
+    assert {"./x.sh", "/y"} <= {*parse("./x.sh of=/y").paths}
     assert {"/etc/passwd", "~/.ssh/id*", "y", "/etc/y", "./z", "shadow", "../out"} <= {
         *parsed.paths
     }
