@@ -23,6 +23,7 @@ MAX_FOLDERS = 10
 # The grammar takes for blanks, names or comments what bash does not, and the other way round. All
 # that it found has to look to bash as it does to the grammar, or it does not count as parsed.
 BLANKS = re.compile(r"(?:[ \t\n]|\\\n)*")
+LOST_DASH = re.compile(r"[ \t]+-[ \t]+")  # the grammar has no token for `-` before `<<`
 DELIMITER = re.compile(r"""(['"]?)([A-Za-z_][A-Za-z0-9_]*)\1""")
 REST_OF_LINE = re.compile(r"""[^'"`\\$(){}#\n]*(?=\n)""")
 SILENT = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/stdin"})
@@ -110,6 +111,10 @@ class Reader(WordReader):
 
     def check_gap(self, at: int, node: "Node") -> None:
         gap = self.source[at : node.start_byte].decode("utf-8", "replace")
+        if node.type.startswith("<<") and self.text(node) != node.type:
+            raise ProblemError("a sign has more in it than is understood")
+        if node.type in ("<<", "<<-") and LOST_DASH.fullmatch(gap):
+            return
         if not BLANKS.fullmatch(gap) or ("\\\n" in gap and not gap.replace("\\\n", "")):
             raise ProblemError("it has blanks that are none to the shell")
         if node.type == "comment":
@@ -130,11 +135,12 @@ class Reader(WordReader):
             others = [child for child in node.named_children if not is_redirect(child)]
             # The grammar takes words after a target for more targets.
             more = [word for child in redirects for word in targets_of(child)[1:]]
-            if more and [child.type for child in others] != ["command"]:
+            lost = [Word("-")] if self.has_lost_dash(node.children) else []
+            if (more or lost) and [child.type for child in others] != ["command"]:
                 raise ProblemError("words stand behind a redirection")
             for child in others:
                 if child.type == "command":
-                    self.simple(child, depth, more)
+                    self.simple(child, depth, more, lost)
                 else:
                     self.statement(child, depth)
             for child in redirects:
@@ -179,7 +185,19 @@ class Reader(WordReader):
             if child.type in ("compound_statement", "do_group", "subshell"):
                 self.statement(child, depth)
 
-    def simple(self, node: "Node", depth: int, more: Sequence["Node"] = ()) -> None:
+    def has_lost_dash(self, nodes: list["Node"]) -> bool:
+        return any(
+            b"-" in self.source[node.end_byte : after.start_byte] for node, after in pairwise(nodes)
+        )
+
+    def simple(
+        self,
+        node: "Node",
+        depth: int,
+        more: Sequence["Node"] = (),
+        lost: Sequence[Word] = (),
+    ) -> None:
+        """Read a simple command. more, lost: its words that the grammar sees elsewhere, or not."""
         words: list[Word] = []
         assignments: list[Node] = []
         end = -1
@@ -196,6 +214,7 @@ class Reader(WordReader):
                 end = child.end_byte
                 inner = child.named_children[0] if kind == "command_name" else child
                 words.append(self.word(inner, depth))
+        words += lost
         is_read = bool(words) and words[0] == Word("read")
         for child in assignments:
             # For `read` itself IFS only says where a line is split.

@@ -69,6 +69,11 @@ def test_what_is_too_long_to_be_looked_at_is_unknown(command: str, why: str) -> 
     assert worst_first(parsed.commands)[0] == Command((), "unknown", why)
 
 
+def test_a_dash_before_a_here_document_is_not_lost() -> None:
+    parsed = parse("sort - <<'EOF' > a\nb\nEOF")
+    assert [command.words for command in parsed.commands] == [("sort", "-"), (">", "a")]
+
+
 def test_nothing_is_found_in_nothing() -> None:
     assert parse(" \n") == parse("# ls") == Parsed()
 
