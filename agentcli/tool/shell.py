@@ -28,6 +28,9 @@ DELIMITER = re.compile(r"""(['"]?)([A-Za-z_][A-Za-z0-9_]*)\1""")
 REST_OF_LINE = re.compile(r"""[^'"`\\$(){}#\n]*(?=\n)""")
 SILENT = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/stdin"})
 SOCKETS = ("/dev/tcp/", "/dev/udp/")
+# The scanner of the grammar looks characters up in tables that end at 255, and crashes beyond. To
+# bash all of these are letters of a word, so letters are what the grammar gets: as many bytes.
+LETTERS = bytes(range(128)) + b"Z" * 128
 BEFORE_COMMENT = " \t\n;&|()"
 
 GROUPS = names(
@@ -89,7 +92,7 @@ class Reader(WordReader):
             raise ProblemError("it is no text") from None
         if b"\0" in self.source or b"\r" in self.source:
             raise ProblemError("it has a character that no command has")
-        root = grammar().parse(self.source).root_node
+        root = grammar().parse(self.source.translate(LETTERS)).root_node
         if root.has_error:
             raise ProblemError("it is no command that can be understood")
         self.check_blanks(root)

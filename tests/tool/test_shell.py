@@ -74,6 +74,15 @@ def test_a_dash_before_a_here_document_is_not_lost() -> None:
     assert [command.words for command in parsed.commands] == [("sort", "-"), (">", "a")]
 
 
+def test_a_letter_beyond_the_tables_of_the_grammar_is_a_letter() -> None:
+    for start in ("", "'", "$", "<<", "a{", "${x", "$'"):
+        for letter in range(0x100, 0x110000, 0x1111):
+            if not 0xD800 <= letter < 0xE000:
+                assert not only_reads(parse(f"{start}{chr(letter)} b").commands)
+    assert parse("ls 'é' ü\u00a0x $ö").problem, "no name of a value"
+    assert parse("ls 'é' ü\u00a0x").commands == (Command(("ls", "é", "ü\u00a0x"), "reads"),)
+
+
 def test_nothing_is_found_in_nothing() -> None:
     assert parse(" \n") == parse("# ls") == Parsed()
 
