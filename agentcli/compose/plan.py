@@ -3,7 +3,7 @@
 import datetime
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -13,9 +13,11 @@ from msgspec.structs import replace
 
 import agentcli.sandbox
 from agentcli import __version__, asset
+from agentcli.approval.who import local_name
 from agentcli.compose.judge import pattern_of
 from agentcli.compose.mount import refuse_bad_workspace, resolve_mounts
 from agentcli.compose.tools import schema_of, store_tool
+from agentcli.config.policy import LoadedPolicy, is_here
 from agentcli.config.profile import PriceSettings, Profile, SandboxSettings
 from agentcli.config.project import INSTRUCTIONS
 from agentcli.config.settings import Config
@@ -23,12 +25,18 @@ from agentcli.core.plan import Plan
 from agentcli.core.policy import LAYERS, Policy
 from agentcli.core.price import ModelInfo, Prices
 from agentcli.core.record import encode
-from agentcli.core.rule import Effect
+from agentcli.core.rule import Effect, Limit, PolicyRule
 from agentcli.core.sandbox import HIDDEN, SandboxSpec
 from agentcli.core.step import Agent, Checks
 from agentcli.core.tool import RiskTier
-from agentcli.document import did_you_mean
-from agentcli.errors import ConfigError, InputError, MissingFileError, UsageError
+from agentcli.document import did_you_mean, one_of
+from agentcli.errors import (
+    ConfigError,
+    InputError,
+    MissingFileError,
+    NotPermittedError,
+    UsageError,
+)
 from agentcli.ledger.folder import find_run
 from agentcli.model.catalog import Catalog, load_catalog
 from agentcli.sandbox.health import pick_backend
@@ -49,6 +57,7 @@ class Overrides:
     steps: int | None = None
     time_s: int | None = None
     mounts: tuple[str, ...] = ()
+    role: str = ""
 
 
 def make_plan(
@@ -69,7 +78,7 @@ def make_plan(
     catalog = read_catalog()
     model = absolute(over.model or profile.model or catalog.default)
     info = model_info(catalog, model, profile)
-    policy = policy_of(config, profile, tools)
+    policy = policy_of(config, profile, tools, over.role)
     spec = sandbox_spec(profile, workspace, over.backend, over.mounts)
     limit = limit_uusd(profile, over)
     refuse_unknown_price(model, info, limit)
@@ -96,11 +105,16 @@ def make_plan(
     return replace(plan, policy=replace(plan.policy, overhead_tokens=overhead(plan)))
 
 
-def policy_of(config: Config, profile: Profile, tools: Mapping[str, LoadedTool]) -> Policy:
+def policy_of(
+    config: Config, profile: Profile, tools: Mapping[str, LoadedTool], role: str = ""
+) -> Policy:
     """Return how a profile judges calls; the model's price is no part of that.
 
-    Raises ConfigError naming the profile's line.
+    role: the one to take, of those that the user has.
+    Raises ConfigError naming the profile's line, UsageError, NotPermittedError.
     """
+    policies = config.policies(profile)
+    left_out = (profile.unsafe and profile.unsafe.injection) or ()
     return Policy(
         tools={name: tool.rule for name, tool in tools.items()},
         offered=known_tools(profile, "tools", tools),
@@ -109,8 +123,52 @@ def policy_of(config: Config, profile: Profile, tools: Mapping[str, LoadedTool])
         tries=profile.tries or 5,
         signers=config.allowed_signers(),
         separate=config.is_separate,
-        injection=LAYERS,
+        injection=tuple(layer for layer in LAYERS if layer not in left_out),
+        rules=tuple(rule for policy in policies for rule in rules_here(policy, config)),
+        role=role_of(config.roles, role, local_name()),
+        protected=tuple(dict.fromkeys(path for p in policies for path in p.protected)),
+        domains=tuple(policy.domains for policy in policies if policy.domains),
+        limits=limits_of(policies),
     )
+
+
+def rules_here(policy: LoadedPolicy, config: Config) -> Iterator[PolicyRule]:
+    """Yield the rules of a policy that are for this folder."""
+    for written, rule in zip(policy.file.rules, policy.rules, strict=True):
+        if is_here(written, config.workspace):
+            yield rule
+
+
+def limits_of(policies: Iterable[LoadedPolicy]) -> dict[str, Limit]:
+    """Return the least of what any policy lets each tool be called."""
+    found: dict[str, Limit] = {}
+    for policy in policies:
+        for name, limit in policy.limits.items():
+            other = found.get(name, Limit())
+            found[name] = Limit(
+                least(other.calls, limit.calls), least(other.per_minute, limit.per_minute)
+            )
+    return found
+
+
+def least(one: int | None, other: int | None) -> int | None:
+    return min((number for number in (one, other) if number is not None), default=None)
+
+
+def role_of(roles: Mapping[str, tuple[str, ...]], wanted: str, user: str) -> str:
+    """Return the role of a user, "" for one who has none. wanted: "" for the only one.
+
+    user: NAME@HOST. Who has several has to say which: none of them may add up.
+    Raises UsageError, NotPermittedError.
+    """
+    names = (user, user.partition("@")[0])
+    own = [role for role, users in roles.items() if any(name in users for name in names)]
+    if wanted and wanted not in own:
+        known = f"you have {one_of(own)}" if own else "you have none"
+        raise NotPermittedError(f"--role {wanted}: it is not yours; {known}")
+    if not wanted and len(own) > 1:
+        raise UsageError(f"which role? You have {one_of(own)}", hint=f"Say: --role {own[0]}")
+    return wanted or next(iter(own), "")
 
 
 def absolute(model: str) -> str:

@@ -214,6 +214,7 @@ class Session:
             plan.clip_chars,
             past=self.taken.views.sessions.past.lost(),
             passages=Reader(self.taken.views.seen, self.journal.read, plan.system),
+            traces_all=any(rule.traced for rule in plan.policy.rules),
         )
 
     def make_checker(self) -> Checker:

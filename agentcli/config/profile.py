@@ -11,6 +11,7 @@ from agentcli.asset import hint_of_names, is_path
 from agentcli.config.layer import Layer, set_fields
 from agentcli.config.limit import MOST_USD
 from agentcli.config.mount import MountSettings
+from agentcli.core.policy import Layer as InjectionLayer
 from agentcli.document import Document, Source, did_you_mean, read_source
 from agentcli.errors import ConfigError, MissingFileError
 
@@ -64,10 +65,20 @@ class PriceSettings(Document):
     cache_read: Annotated[Decimal, Field(ge=0)] | None = None
 
 
+class Unsafe(Document):
+    """What somebody takes back of what protects them, in so many words.
+
+    injection: parts of the injection rule that do not hold.
+    """
+
+    injection: tuple[InjectionLayer, ...] | None = None
+
+
 class Settings(Document):
     """How to work: what the settings say, and what a profile may say otherwise.
 
     ask: tools that ask a person before they run, whatever their tier.
+    policies: rules about calls; those of all layers hold together.
     """
 
     model: Words | None = None
@@ -82,6 +93,8 @@ class Settings(Document):
     price: PriceSettings | None = None
     output_chars: Annotated[int, Field(ge=1000)] | None = None
     tries: Annotated[int, Field(ge=1, le=20)] | None = None
+    policies: tuple[Words, ...] | None = None
+    unsafe: Unsafe | None = None
 
 
 class ProfileFile(Settings):
@@ -129,6 +142,7 @@ def read_profile(
         file = source.read(ProfileFile)
         if project is not None and path.is_relative_to(project):
             refuse_uncovered(source, "model", file.model)
+            refuse_unsafe(source, file)
             base = base_of(source, file, known) if is_path(file.extends or "") else None
             if base is not None and not base.resolve().is_relative_to(project.resolve()):
                 text = "leads out of what was accepted with the project"
@@ -146,6 +160,12 @@ def refuse_uncovered(source: Source, field: str, model: str | None) -> None:
     """Refuse a script or a recording that a project's file names: nobody has accepted it."""
     if model is not None and model.partition(":")[0] in ("scripted", "recorded"):
         raise source.error_at(field, "a project may name a model, not what plays one")
+
+
+def refuse_unsafe(source: Source, file: Settings) -> None:
+    """Refuse what only a person may take back of what protects them."""
+    if file.unsafe is not None:
+        raise source.error_at("unsafe", "is not a project's to say: only your own files can")
 
 
 def find_profile(name: str, known: Mapping[str, Path]) -> Path:

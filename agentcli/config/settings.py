@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from agentcli import asset
 from agentcli.config.layer import Layer, LayerKind, merge, merge_all, set_fields, setters
+from agentcli.config.policy import ALWAYS, LoadedPolicy, load_policy
 from agentcli.config.profile import (
     Budget,
     Profile,
@@ -23,6 +24,7 @@ from agentcli.config.profile import (
     Words,
     read_profile,
     refuse_uncovered,
+    refuse_unsafe,
 )
 from agentcli.config.project import Project, find_project
 from agentcli.document import Document, did_you_mean, read_source
@@ -49,7 +51,7 @@ FLAGS = {
 }
 MOST_SIGNERS = 100_000
 # What a settings file says beside how to work.
-OWN_KEYS = ("profile", "api", "approval")
+OWN_KEYS = ("profile", "api", "approval", "roles")
 
 
 class ApiSettings(Document):
@@ -79,11 +81,12 @@ class ApprovalSettings(Document):
 
 
 class SettingsFile(Settings):
-    """One `settings.yaml`."""
+    """One `settings.yaml`. roles: who has each, by the name of their account, or NAME@HOST."""
 
     profile: Words | None = None
     api: ApiSettings | None = None
     approval: ApprovalSettings | None = None
+    roles: dict[str, tuple[Words, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ class Config:
 
     project_error: why the project's own files cannot be used, whatever anybody accepts.
     only_shipped: whether the user's own profiles, tasks and tools stay out of it.
+    workspace: the folder.
     """
 
     layers: tuple[Layer, ...]
@@ -99,6 +103,7 @@ class Config:
     project: Project | None = None
     project_error: str = ""
     only_shipped: bool = False
+    workspace: Path | None = None
 
     @property
     def own_folder(self) -> Path | None:
@@ -138,8 +143,47 @@ class Config:
         layers = (*self.layers, *files, *asked, self.environment)
         merged = {k: v for k, v in merge_all(layers).items() if k not in OWN_KEYS}
         stem = Path(name).stem if asset.is_path(name) else name
-        about = {"name": stem, "description": description, "layers": layers}
+        named = [name for layer in layers for name in layer.data.get("policies") or ()]
+        policies = tuple(dict.fromkeys(named))  # none takes back what another says
+        about = {"name": stem, "description": description, "layers": layers, "policies": policies}
         return Profile.model_validate({**merged, **about}, strict=False)
+
+    def policy_files(self) -> dict[str, list[Path]]:
+        """Return the policies by name. That of a trusted project adds to one of the same name."""
+        folder = asset.shipped("configs", "policies")
+        known = {path.stem: path for path in folder.glob("*.yaml")}
+        if not self.only_shipped:
+            known = asset.named_files("policies")
+        found = {name: [path] for name, path in known.items()}
+        if self.own_folder is not None:
+            for path in sorted((self.own_folder / "policies").glob("*.yaml")):
+                found.setdefault(path.stem, []).append(path)
+        return found
+
+    def policies(self, profile: Profile) -> list[LoadedPolicy]:
+        """Return the policies that hold under a profile. Raises ConfigError."""
+        known = self.policy_files()
+        names = list(profile.policies or ())
+        for name in names:
+            if name not in known:
+                near = did_you_mean(name, known)
+                raise profile.error_at("policies", f"there is no policy `{name}`{near}")
+        always = asset.config_home() / "policies" / f"{ALWAYS}.yaml"
+        paths = [path for name in names for path in known[name]]
+        if not self.only_shipped and always.exists() and always not in paths:
+            paths.append(always)
+        return [load_policy(path, self.shown(path)) for path in paths]
+
+    def shown(self, path: Path) -> str:
+        """Return what the file of a policy is called: the same for everyone, if it ships."""
+        for folder, name in ((asset.shipped("configs"), "configs"), (self.own_folder, ".agentcli")):
+            if folder is not None and path.is_relative_to(folder):
+                return f"{name}/{path.relative_to(folder)}"
+        return str(path)
+
+    @property
+    def roles(self) -> dict[str, tuple[str, ...]]:
+        return dict(merge_all(self.layers).get("roles") or {})
 
     @property
     def api(self) -> ApiSettings:
@@ -222,7 +266,8 @@ def load_config(workspace: Path, environ: Mapping[str, str] = os.environ) -> Con
     if project is not None and project.is_trusted:
         places.append(("project", project.folder / NAME))
     layers = tuple(read_layer(kind, path) for kind, path in places if path.exists())
-    return Config(layers, read_environment(environ), project, project_error)
+    environment = read_environment(environ)
+    return Config(layers, environment, project, project_error, workspace=workspace)
 
 
 def shipped_config() -> Config:
@@ -239,6 +284,10 @@ def read_layer(kind: LayerKind, path: Path) -> Layer:
         if file.approval is not None:
             text = "is not a project's to say: only your own settings name who may approve"
             raise source.error_at("approval", text)
+        if file.roles is not None:
+            text = "is not a project's to say: only your own settings name who has which role"
+            raise source.error_at("roles", text)
+        refuse_unsafe(source, file)
         if file.profile is not None and asset.is_path(file.profile):
             raise source.error_at("profile", "must be a name: what a path leads to is not covered")
     return Layer(kind, set_fields(file), source)

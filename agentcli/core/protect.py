@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from agentcli.core.command import Command
 from agentcli.core.place import KINDS, MOST, Guard, Kind, forms_of, guard_of
 from agentcli.core.record import Record
-from agentcli.core.step import Call
+from agentcli.core.step import Args, Call
 from agentcli.core.tool import Facts, RiskTier, ToolRule
 from agentcli.core.trace import clip, leaves_of
 
@@ -58,10 +58,19 @@ def named(rule: ToolRule, call: Call, facts: Facts, tier: RiskTier) -> Iterator[
         for path in facts.places.keys() - words:  # behind a `cd`
             yield path, changes
         return
-    for path, value in leaves_of(call.args):
-        names = rule.paths is None or path.partition(".")[0] in rule.paths
-        if names and "\n" not in value:
-            yield value, writes
+    for path in paths_in(rule, call.args):
+        yield path, writes
+
+
+def paths_in(rule: ToolRule, args: Args) -> list[str]:
+    """Return what of the arguments of a call could be paths."""
+    return [
+        value
+        for path, value in leaves_of(args)
+        if (rule.paths is None or path.partition(".")[0] in rule.paths)
+        and len(value) <= MOST
+        and "\n" not in value
+    ]
 
 
 def words_of(command: Command) -> Iterator[str]:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from agentcli.core.event import Failed, OutputChunk, Prepared, Probed, Started, ToolEnded
 from agentcli.core.label import Label
+from agentcli.core.protect import paths_in
 from agentcli.core.sandbox import MOUNTS, Job, JobEnd, SandboxSpec, hidden_names
 from agentcli.core.step import Args, Call, Prepare, Probe, RunTool
 from agentcli.core.tool import RESTORE, Facts, Undo
@@ -23,7 +24,7 @@ from agentcli.loop.port import Sandbox, Show
 from agentcli.tool.compensate import missing, undo_of, with_result
 from agentcli.tool.history import SESSION_ENDED, SessionPast
 from agentcli.tool.manifest import LoadedTool, Restore, RunCommand, RunSession, command_of
-from agentcli.tool.named import named_files, names_in
+from agentcli.tool.named import named_files, names_in, places_of
 from agentcli.tool.repository import with_repositories
 from agentcli.tool.restore import Change, put_back, restoring
 from agentcli.tool.shell import parse
@@ -53,7 +54,7 @@ class Gateway:
     handle. outputs: where such handles are found inside the sandbox.
     clip_chars: how much of an output the model sees.
     past: what became of the state of a session. sandbox: the one that was used last.
-    passages: gives what the model has seen.
+    passages: gives what the model has seen. traces_all: also before it has seen anything untrusted.
     """
 
     tools: Mapping[str, LoadedTool]
@@ -67,6 +68,7 @@ class Gateway:
     past: SessionPast = field(default_factory=SessionPast)
     sandbox: Sandbox | None = None
     passages: Callable[[], Passages] = Passages
+    traces_all: bool = False
 
     async def prepare(self, start: Started, prepare: Prepare) -> Prepared | Failed:
         call = prepare.call
@@ -105,6 +107,7 @@ class Gateway:
             undo=undo_of(tool.manifest, call.args),
             files=await self.named(tool, call.args),
             image=sandbox.facts.image,
+            places=await self.places(tool, call.args),
         )
         if tool.manifest.shell:
             parsed = parse(str(call.args[tool.manifest.shell]))
@@ -125,7 +128,7 @@ class Gateway:
     def traces(self, tool: LoadedTool, call: Call) -> tuple[Trace, ...]:
         """Return where the values of a call come from, once the model has seen what is not ours."""
         passages = self.passages()
-        if not passages.is_tainted:
+        if not (passages.is_tainted or self.traces_all):
             return ()
         return passages.trace(call.args, tool.manifest.sinks)
 
@@ -231,6 +234,11 @@ class Gateway:
         names, root = names_in(tool.manifest, args), Path(self.spec.workspace)
         is_hidden = hidden_names(self.spec.hidden)
         return await asyncio.to_thread(named_files, root, names, is_hidden) if names else {}
+
+    async def places(self, tool: LoadedTool, args: Args) -> dict[str, str]:
+        """Return where the paths that a call names really lead, where that is another place."""
+        root = Path(self.spec.workspace)
+        return await asyncio.to_thread(places_of, root, paths_in(tool.rule, args))
 
     def job(self, tool: LoadedTool, args: Args, **env: str) -> Job:
         """Return the job of a call, with what its environment tells."""

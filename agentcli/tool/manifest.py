@@ -77,6 +77,7 @@ class Manifest(Document):
 
     reversible_when: a call without one of these counts as irreversible.
     sinks: the arguments through which something can be changed or sent; None means all.
+    paths: the arguments that name files; None means all that could.
     timeout_argument: the integer argument that says, in seconds, how long a call may take, up to
         `max_timeout_s`; without it the limit is `timeout_s`.
     compensate: what undoes a call; it must be a call of another tool, or of files put back.
@@ -97,6 +98,7 @@ class Manifest(Document):
     idempotent: bool
     labels: Labels = Labels()
     sinks: tuple[str, ...] | None = None
+    paths: tuple[str, ...] | None = None
     timeout_s: Seconds = 120
     timeout_argument: str | None = None
     max_timeout_s: Seconds | None = None
@@ -155,6 +157,7 @@ class LoadedTool:
             probe=manifest.probe,
             sinks=manifest.sinks,
             shell=manifest.shell is not None,
+            paths=manifest.paths,
         )
 
 
@@ -237,6 +240,8 @@ def _faults(path: Path, manifest: Manifest, arguments: Arguments) -> Iterator[tu
         yield ("parameters", "type"), "must be `object` at the top"
     for i, name in enumerate(manifest.sinks or ()):
         yield from _needs(manifest, ("sinks", i), name)
+    for i, name in enumerate(manifest.paths or ()):
+        yield from _needs(manifest, ("paths", i), name)
     if isinstance(manifest.compensate, Restore) and manifest.compensate.restore != "workspace":
         for i, name in enumerate(manifest.compensate.restore):
             yield from _needs(manifest, ("compensate", "restore", i), name, "string")

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from agentcli.core.place import parts_of
 from agentcli.core.step import Args
 from agentcli.tool.below import FILE, open_below
 from agentcli.tool.manifest import Manifest, Restore
@@ -36,6 +37,26 @@ def named_files(
             inside = os.path.relpath(inside, root)
         if not os.path.isabs(inside):
             found[name] = content_of(os.path.realpath(root), inside, is_hidden)
+    return found
+
+
+def places_of(root: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return where each of these really leads, of those of which links make it another place.
+
+    In the workspace that is a path from its root. "" where it cannot be found out.
+    """
+    found, real_root = {}, os.path.realpath(root)
+    for name in names:
+        inside = name.removeprefix(INSIDE).lstrip("/") if is_below(name, INSIDE) else name
+        try:
+            real = os.path.realpath(os.path.join(real_root, inside))
+        except (OSError, ValueError):
+            found[name] = ""
+            continue
+        if is_below(real, real_root):
+            real = os.path.relpath(real, real_root)
+        if parts_of(real) != parts_of(name):
+            found[name] = real
     return found
 
 

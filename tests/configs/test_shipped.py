@@ -35,7 +35,7 @@ def read(kind: str, name: str) -> Any:
 def judged(profile: str, tool: str, facts: Facts, workspace: Path) -> Allow | Ask | Deny:
     over = Overrides(backend="bubblewrap")
     plan = make_plan(CONFIG, CONFIG.profile(profile), Agent("react"), workspace, over)
-    return judge(plan.policy, Situation(), Call(tool), facts)
+    return judge(plan.policy, Situation(), Call(tool, {"command": "ls"}), facts)
 
 
 def test_each_profile_has_a_task_and_each_task_a_script() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentcli.core.sandbox import HIDDEN, hidden_names
-from agentcli.tool.named import named_files, names_in
+from agentcli.tool.named import named_files, names_in, places_of
 from tests.fake.script import shipped
 
 ONE = hashlib.sha256(b"one").hexdigest()
@@ -70,3 +70,20 @@ def test_what_the_undo_of_a_tool_puts_back_is_what_it_names() -> None:
     named = names_in(shipped("write_file").manifest, {"path": "a", "content": "b"})
     assert named == ["a"]
     assert names_in(shipped("shell").manifest, {"command": "ls"}) == []
+
+
+def test_where_a_path_leads_is_told_only_where_links_make_it_another_place(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "file").touch()
+    (tmp_path / "link").symlink_to("a/file")
+    (tmp_path / "out").symlink_to("/etc")
+    (tmp_path / "lost").symlink_to(".env")
+    names = ["a/file", "a/../a/file", "/workspace/a/file", "absent", "link", "out/passwd", "lost"]
+    found = places_of(tmp_path, [*names, f"{tmp_path}/a/file", "x\0y"])
+    assert found == {
+        "link": "a/file",
+        "out/passwd": "/etc/passwd",
+        "lost": ".env",
+        f"{tmp_path}/a/file": "a/file",
+        "x\0y": "",
+    }

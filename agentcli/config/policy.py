@@ -1,0 +1,267 @@
+"""Policies: rules about calls, as people write them in YAML."""
+
+import datetime
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from agentcli import asset
+from agentcli.core.host import ANY, named
+from agentcli.core.linear import linear
+from agentcli.core.rule import HOWS, Clause, Effect, Limit, Origin, PolicyRule
+from agentcli.core.state import STAMPS
+from agentcli.core.tool import RiskTier
+from agentcli.document import Document, Place, Source, joined, read_source
+from agentcli.errors import ConfigError
+
+ALWAYS = "always"  # the policy of the answers that hold beyond a session
+RULES_AT_MOST = 5_000
+Text = Annotated[str, Field(min_length=1, max_length=10_000)]
+Words = Text | Annotated[tuple[Text, ...], Field(min_length=1)]
+Number = int | float
+Scalar = str | int | float | bool | None
+
+
+class ClauseFile(Document):
+    """What must hold of one argument: all that is said.
+
+    host: the host of a URL or an address is one of these or below it. path: it is one of these or
+    below it, seen from the workspace. pattern: a regular expression that fits somewhere in it.
+    """
+
+    equals: Scalar = None
+    one_of: Annotated[tuple[Scalar, ...], Field(min_length=1)] | None = None
+    prefix: Text | None = None
+    pattern: Text | None = None
+    host: Words | None = None
+    path: Words | None = None
+    min: Number | None = None
+    max: Number | None = None
+
+
+class Examples(Document):
+    """Calls that a rule fits, and some that it does not: a tool's name and its arguments."""
+
+    match: tuple[Text, ...] = ()
+    no_match: tuple[Text, ...] = ()
+
+
+class RuleFile(Document):
+    """One rule. What it leaves out fits any call.
+
+    command: the first words of a shell command. when: by argument, as `to` or `items.*.name`.
+    traced: all that the call could do comes from the user or a trusted tool. folder: only there.
+    expires: the day on which it ends, in UTC.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+    effect: Effect
+    tool: Words | None = None
+    tier: RiskTier | Annotated[tuple[RiskTier, ...], Field(min_length=1)] | None = None
+    role: Words | None = None
+    origin: Origin | Annotated[tuple[Origin, ...], Field(min_length=1)] | None = None
+    when: Annotated[dict[str, ClauseFile], Field(min_length=1)] | None = None
+    command: Words | None = None
+    traced: Literal[True] | None = None
+    folder: Text | None = None
+    reason: Annotated[str, Field(max_length=1_000)] = ""
+    expires: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = None
+    examples: Examples = Examples()
+
+
+class LimitFile(Document):
+    """How often a tool may be called in a run, and in any minute of it."""
+
+    calls: Annotated[int, Field(ge=0)] | None = None
+    per_minute: Annotated[int, Field(ge=0, le=STAMPS)] | None = None
+
+
+class PolicyFile(Document):
+    """One `policies/NAME.yaml`.
+
+    unsafe: its rules may let irreversible calls run unasked. protected: what no call writes and
+    none reads unasked; `~` is the home folder, @config and @state the program's own. domains:
+    where calls that can send something out may lead; `*` is any that is public.
+    """
+
+    description: str = ""
+    unsafe: bool = False
+    rules: Annotated[tuple[RuleFile, ...], Field(max_length=RULES_AT_MOST)] = ()
+    protected: tuple[Text, ...] = ()
+    domains: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    limits: dict[str, LimitFile] = {}
+
+    @field_validator("rules")
+    @classmethod
+    def _one_name_each(cls, rules: tuple[RuleFile, ...]) -> tuple[RuleFile, ...]:
+        seen = set[str]()
+        for rule in rules:
+            if rule.name in seen:
+                raise ValueError(f"two rules are named {rule.name}")
+            seen.add(rule.name)
+        return rules
+
+
+@dataclass(frozen=True)
+class LoadedPolicy:
+    """A policy that was found sound. shown: how its file is called in what is stored and shown."""
+
+    name: str
+    file: PolicyFile
+    source: Source
+    shown: str
+    rules: tuple[PolicyRule, ...]
+    protected: tuple[str, ...]
+    domains: tuple[str, ...]
+    limits: dict[str, Limit]
+
+    def where(self, number: int) -> str:
+        return f"{self.shown}:{self.source.spots['rules', number].line}"
+
+
+def load_policy(path: Path, shown: str = "") -> LoadedPolicy:
+    """Return the policy in a file. shown: what the file is called, by default its path.
+
+    Raises ConfigError with a line for each thing that is wrong; MissingFileError.
+    """
+    source = read_source(path)
+    file = source.read(PolicyFile)
+    shown = shown or str(path)
+    wrong = list(problems(source, file))
+    if wrong:
+        raise ConfigError(joined(wrong))
+    rules = tuple(
+        rule_of(rule, file.unsafe, f"{shown}:{source.spots['rules', number].line}")
+        for number, rule in enumerate(file.rules)
+    )
+    return LoadedPolicy(
+        path.stem,
+        file,
+        source,
+        shown,
+        rules,
+        tuple(map(place_of, file.protected)),
+        tuple(domain_of(domain) for domain in file.domains or ()),
+        {name: Limit(limit.calls, limit.per_minute) for name, limit in file.limits.items()},
+    )
+
+
+def problems(source: Source, file: PolicyFile) -> Iterator[str]:
+    """Yield what is wrong beyond what the model says, each with its place."""
+    for number, rule in enumerate(file.rules):
+        at: Place = ("rules", number)
+        if rule.traced and rule.effect != "allow":
+            yield source.line_at((*at, "traced"), "goes only with `effect: allow`")
+        if rule.expires is not None:
+            try:
+                expiry(rule.expires)
+            except ValueError:
+                yield source.line_at((*at, "expires"), "must be a day, such as 2026-12-31")
+        if rule.folder is not None and not rule.folder.startswith(("/", "~")):
+            yield source.line_at((*at, "folder"), "must begin with / or ~/")
+        for name, clause in (rule.when or {}).items():
+            yield from clause_problems(source, (*at, "when", name), name, clause)
+        for word in listed(rule.command):
+            if not word.split():
+                yield source.line_at((*at, "command"), "has no word")
+    for number, domain in enumerate(file.domains or ()):
+        try:
+            domain_of(domain)
+        except ValueError:
+            message = f"must be a domain, such as example.com, or {ANY} for any that is public"
+            yield source.line_at(("domains", number), message)
+
+
+def clause_problems(source: Source, at: Place, name: str, clause: ClauseFile) -> Iterator[str]:
+    said = clause.model_fields_set
+    if not said:
+        yield source.line_at(at, f"needs one of {', '.join(HOWS)}")
+    if not all(name.removeprefix("$.").split(".")):
+        yield source.line_at(at, "must be the path of an argument, as `to` or `items.*.name`")
+    for how in sorted(said - {"equals"}):
+        if getattr(clause, how) is None:
+            yield source.line_at((*at, how), "must not be empty")
+    try:
+        linear(clause.pattern or "")
+    except ValueError as error:
+        yield source.line_at((*at, "pattern"), f"cannot be used: {error}")
+    for host in listed(clause.host):
+        try:
+            domain_of(host)
+        except ValueError:
+            yield source.line_at((*at, "host"), f"must be a host, got `{host}`")
+
+
+def rule_of(rule: RuleFile, unsafe: bool, at: str) -> PolicyRule:
+    """Return a rule as calls are judged by it. at: its file and line."""
+    return PolicyRule(
+        name=rule.name,
+        effect=rule.effect,
+        tools=listed(rule.tool),
+        tiers=listed(rule.tier),
+        roles=listed(rule.role),
+        origins=listed(rule.origin),
+        when=tuple(
+            clause for name, file in (rule.when or {}).items() for clause in clauses_of(name, file)
+        ),
+        commands=tuple(tuple(words.split()) for words in listed(rule.command)),
+        traced=bool(rule.traced),
+        reason=rule.reason,
+        expires_us=expiry(rule.expires) if rule.expires is not None else 0,
+        at=at,
+        unsafe=unsafe,
+    )
+
+
+def clauses_of(name: str, file: ClauseFile) -> Iterator[Clause]:
+    path = tuple(name.removeprefix("$.").split("."))
+    for how in HOWS:
+        if how not in file.model_fields_set:
+            continue
+        value: Any = getattr(file, how)
+        if how == "host":
+            value = [domain_of(host) for host in listed(value)]
+        elif how == "path":
+            value = [os.path.expanduser(one) for one in listed(value)]
+        elif how == "one_of":
+            value = list(value)
+        yield Clause(path, how, value)
+
+
+def listed(value: Any) -> tuple[Any, ...]:
+    """Return what may be one or several as several."""
+    if value is None:
+        return ()
+    return value if isinstance(value, tuple) else (value,)
+
+
+def domain_of(text: str) -> str:
+    """Return a domain in the form in which hosts are compared. Raises ValueError."""
+    return ANY if text == ANY else named(text.removeprefix("*."))
+
+
+def place_of(pattern: str) -> str:
+    """Return a protected path with the folders in the place of their short names."""
+    mark, pattern = ("!", pattern[1:]) if pattern.startswith("!") else ("", pattern)
+    for name, folder in (("@config", asset.config_home), ("@state", asset.state_home)):
+        if pattern == name or pattern.startswith(f"{name}/"):
+            pattern = str(folder().resolve()) + pattern.removeprefix(name)
+    return mark + os.path.expanduser(pattern)
+
+
+def expiry(day: str) -> int:
+    """Return the beginning of a day in UTC, in microseconds since 1970. Raises ValueError."""
+    at = datetime.datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=datetime.UTC)
+    return int(at.timestamp()) * 1_000_000
+
+
+def is_here(rule: RuleFile, workspace: Path | None) -> bool:
+    """Say whether a rule is for this workspace, or for any."""
+    if rule.folder is None:
+        return True
+    folder = Path(os.path.expanduser(rule.folder)).resolve()
+    return workspace is not None and workspace.resolve().is_relative_to(folder)
