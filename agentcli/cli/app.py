@@ -13,6 +13,7 @@ from agentcli.cli import (
     doctor,
     help,
     init,
+    policy,
     profile,
     redteam,
     replay,
@@ -47,6 +48,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(audit.app, name="audit")
 app.add_typer(profile.app, name="profile")
 app.add_typer(config.app, name="config")
+app.add_typer(policy.app, name="policy")
 app.add_typer(trust.app, name="trust")
 app.add_typer(tools.app, name="tools")
 app.add_typer(sandbox.app, name="sandbox")

@@ -19,6 +19,7 @@ def chat(
     usd: options.USD = "",
     steps: options.STEPS = None,
     time: options.TIME = None,
+    role: options.ROLE = "",
 ) -> int:
     """Talk with the model; it works in the folder that you are in.
 
@@ -36,7 +37,7 @@ def chat(
 
     first = first_words()
     money, mounts = options.parse_usd(usd), tuple(mount or ())
-    over = Overrides(model or None, sandbox or None, money, steps, mounts=mounts)
+    over = Overrides(model or None, sandbox or None, money, steps, mounts=mounts, role=role)
     here = options.workspace_of(workspace)
     config = load_config(here)
     options.say_untrusted(config)

@@ -36,6 +36,7 @@ STEPS = Annotated[
     int | None, typer.Option("--steps", min=1, help="How often it may ask the model.")
 ]
 TIME = Annotated[int | None, typer.Option("--time", min=1, help="Seconds it may take.")]
+ROLE = Annotated[str, typer.Option("--role", help="In which of your roles.")]
 RUN = Annotated[str, typer.Argument(help="A run: its id, a prefix, a path, a bundle, or last.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 

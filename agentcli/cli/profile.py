@@ -83,6 +83,9 @@ def document(who: "Profile", plan: "Plan") -> dict[str, object]:
         "files": files_of(who),
         "model": plan.model,
         "tools": {name: effect for name, _, effect in effects(plan)},
+        "policies": list(who.policies or ()),
+        "role": plan.policy.role,
+        "injection": list(plan.policy.injection),
         "limits": {
             "usd": None if plan.limit_uusd is None else plan.limit_uusd / 1_000_000,
             "steps": plan.limit_steps,
@@ -96,6 +99,8 @@ def document(who: "Profile", plan: "Plan") -> dict[str, object]:
 
 
 def lines(who: "Profile", plan: "Plan") -> Iterator[str]:
+    from agentcli.shell.headless import powers
+
     usd = "no limit" if plan.limit_uusd is None else f"${plan.limit_uusd / 1_000_000:.2f}"
     box = plan.sandbox
     yield f"{plan.profile} · {who.description}"
@@ -105,6 +110,8 @@ def lines(who: "Profile", plan: "Plan") -> Iterator[str]:
     yield f"limits   {usd} · {plan.limit_steps} steps · {plan.time_s} s"
     access = "writable" if box.writable else "read-only"
     yield f"sandbox  {box.backend} · workspace {access} · {box.memory_mb} MB"
+    yield f"policies {', '.join(who.policies or ()) or 'none'}"
+    yield from powers(plan.policy)
     yield ""
     for name, tier, effect in effects(plan):
         yield f"  {name:14} {tier:12} {effect}"

@@ -37,6 +37,7 @@ def run(
     usd: options.USD = "",
     steps: options.STEPS = None,
     time: options.TIME = None,
+    role: options.ROLE = "",
     output: OUTPUT = None,
     as_json: options.JSON = False,
     stream_json: STREAM = False,
@@ -52,7 +53,7 @@ def run(
         from agentcli.compose.plan import Overrides
 
         money, mounts = options.parse_usd(usd), tuple(mount or ())
-        over = Overrides(model or None, sandbox or None, money, steps, time, mounts)
+        over = Overrides(model or None, sandbox or None, money, steps, time, mounts, role)
         shot = begun(task, prompt, parse_vars(var or []), profile, workspace, over)
         return drive(shot, as_json=as_json, stream_json=stream_json, output=output)
 
@@ -281,6 +282,9 @@ def drive(
         headless.Progress(sys.stderr).say(
             f"tools run {headless.where_tools_run(plan.sandbox.backend)}"
         )
+    if not machine:
+        for line in headless.powers(plan.policy):
+            headless.Progress(sys.stderr).say(line)
     if machine:
         out = headless.reserve_stdout()
         if stream_json:

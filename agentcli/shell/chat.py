@@ -32,7 +32,7 @@ from agentcli.core.step import ROOT, StepId
 from agentcli.core.visible import visible, visible_line
 from agentcli.errors import AgentcliError
 from agentcli.shell import terminal
-from agentcli.shell.headless import last_line, where_tools_run
+from agentcli.shell.headless import last_line, powers, where_tools_run
 from agentcli.shell.player import FRAME_S
 from agentcli.shell.prompt import Prompt
 from agentcli.shell.transcript import Transcript
@@ -293,6 +293,7 @@ class Chat:
         self.say(
             f"agentcli {__version__} · {plan.profile} · {in_short(plan.model)}\n"
             f"Tools run {where}. They see {spec.workspace}. /help says more.\n"
+            + "".join(f"{line}\n" for line in powers(plan.policy))
         )
 
     def say(self, text: str) -> None:

@@ -18,7 +18,7 @@ from agentcli.core.event import (
     Started,
     TextDelta,
 )
-from agentcli.core.policy import Deny
+from agentcli.core.policy import LAYERS, Deny, Policy
 from agentcli.core.record import Record
 from agentcli.core.step import Call, Prepare, RunTool, Wait
 from agentcli.core.tool import RESTORE
@@ -95,6 +95,17 @@ def where_tools_run(backend: str) -> str:
             return "in bubblewrap, which bounds less than a Docker container"
         case _:
             return f"in {backend}"
+
+
+def powers(policy: Policy) -> list[str]:
+    """Return in words in which role a run is, and what was taken back of what protects it."""
+    lines = [f"role: {policy.role}"] if policy.role else []
+    if missing := [layer for layer in LAYERS if layer not in policy.injection]:
+        lines.append(f"unsafe: the injection rule holds without {', '.join(missing)}")
+    names = sorted({rule.name for rule in policy.rules if rule.unsafe and rule.effect == "allow"})
+    if names:
+        lines.append(f"unsafe: {', '.join(names)} may let irreversible calls run unasked")
+    return lines
 
 
 def call_line(call: Call, width: int = 100) -> str:

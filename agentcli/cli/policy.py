@@ -1,0 +1,278 @@
+"""`agentcli policy`: the rules that people have written about calls, and what they say."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agentcli.cli import options
+from agentcli.cli.words import counted
+from agentcli.errors import ConfigError, InputError, MissingFileError
+
+if TYPE_CHECKING:
+    from agentcli.compose.why import Why
+    from agentcli.config.policy import LoadedPolicy
+    from agentcli.config.settings import Config
+    from agentcli.core.policy import AuthzDecision
+
+app = typer.Typer(help="What may run, by rules.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("list")
+def list_policies(
+    profile: options.PROFILE = "",
+    workspace: options.WORKSPACE = None,
+    as_json: options.JSON = False,
+) -> None:
+    """List the policies: those that ship, your own and a trusted project's. A * holds here.
+
+    agentcli policy list
+    """
+    from agentcli.cli.document import print_json
+    from agentcli.cli.table import print_table
+
+    config = config_here(workspace)
+    holding = {policy.shown for policy in config.policies(config.profile(profile))}
+    found = [load(config, path) for paths in config.policy_files().values() for path in paths]
+    if as_json:
+        print_json([{**about(policy), "holds": policy.shown in holding} for policy in found])
+        return
+    rows = [
+        (
+            policy.name + (" *" if policy.shown in holding else ""),
+            counted(len(policy.rules), "rule"),
+            policy.file.description,
+        )
+        for policy in found
+    ]
+    print_table(("policy", "rules", "what it is for"), rows)
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="A policy's name.")],
+    workspace: options.WORKSPACE = None,
+    as_json: options.JSON = False,
+) -> None:
+    """Show what a policy says.
+
+    agentcli policy show default
+    """
+    from agentcli.cli.document import print_json
+    from agentcli.core.visible import visible
+    from agentcli.document import did_you_mean
+
+    config = config_here(workspace)
+    known = config.policy_files()
+    if name not in known:
+        message = f"there is no policy `{name}`{did_you_mean(name, known)}"
+        raise MissingFileError(message, hint="List them: agentcli policy list")
+    found = [load(config, path) for path in known[name]]
+    if as_json:
+        print_json([about(policy) for policy in found])
+        return
+    for policy in found:
+        print(visible("\n".join(lines(policy))))
+
+
+@app.command("check")
+def check(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Policies' files; by default all that are found.")
+    ] = None,
+    workspace: options.WORKSPACE = None,
+    as_json: options.JSON = False,
+) -> int:
+    """Check policies: what cannot be read, examples that do not hold, rules that never count.
+
+    agentcli policy check
+    agentcli policy check .agentcli/policies/ours.yaml
+
+    The exit code is 78 where a file cannot be used, 65 where a rule does not do what it says.
+    """
+    import time
+
+    from agentcli.cli.document import print_json
+    from agentcli.compose.why import faults
+    from agentcli.core.visible import visible
+    from agentcli.tool.manifest import load_tools
+
+    config = config_here(workspace)
+    tools = load_tools(config.tool_folders())
+    paths = files or [path for paths in config.policy_files().values() for path in paths]
+    wrong, found, rules = list[str](), list[str](), 0
+    for path in paths:
+        try:
+            policy = load(config, path)
+        except ConfigError as error:
+            wrong += str(error).splitlines()
+            continue
+        rules += len(policy.rules)
+        for number, text in faults(policy, tools, config.roles, time.time_ns() // 1000):
+            found.append(f"{policy.where(number)}: {policy.rules[number].name}: {text}")
+    code = ConfigError.exit_code if wrong else InputError.exit_code if found else 0
+    if as_json:
+        print_json({"files": len(paths), "rules": rules, "unusable": wrong, "findings": found})
+        return code
+    for line in (*wrong, *found):
+        print(visible(line))
+    count = counted(len(wrong) + len(found), "finding")
+    print(f"{counted(len(paths), 'file')}, {counted(rules, 'rule')}, {count}")
+    return code
+
+
+@app.command("why")
+def why(
+    call: Annotated[str, typer.Argument(help="A tool and its arguments, as text or JSON.")],
+    role: Annotated[str, typer.Option("--as", help="In this role, whoever has it.")] = "",
+    profile: options.PROFILE = "",
+    workspace: options.WORKSPACE = None,
+    sandbox: options.SANDBOX = "",
+    as_json: options.JSON = False,
+) -> None:
+    """Say what would become of a call, by which rule, and what is assumed for that.
+
+    agentcli policy why 'shell git push'
+    agentcli policy why 'write_file {"path": ".env", "content": ""}' --as intern
+    """
+    import time
+
+    from msgspec.structs import replace
+
+    from agentcli.cli.document import print_json
+    from agentcli.compose.plan import policy_of
+    from agentcli.compose.why import why as find_why
+    from agentcli.core.visible import visible
+    from agentcli.document import did_you_mean
+    from agentcli.tool.manifest import load_tools
+
+    config = config_here(workspace)
+    if role and role not in config.roles:
+        near = did_you_mean(role, config.roles)
+        raise InputError(f"--as {role}: nobody has that role{near}")
+    tools = load_tools(config.tool_folders())
+    who = config.profile(profile)
+    policy = policy_of(config, who, tools)
+    if role:
+        policy = replace(policy, role=role)
+    backend = sandbox or (who.sandbox and who.sandbox.backend) or "auto"
+    found = find_why(policy, tools, call, time.time_ns() // 1000, sandboxed=backend != "local")
+    if as_json:
+        print_json(document(found, who.name, policy.role, backend))
+        return
+    for line in told(found, who.name, policy.role, backend):
+        print(visible(line))
+
+
+def config_here(workspace: options.WORKSPACE) -> "Config":
+    from agentcli.config.settings import load_config
+
+    config = load_config(options.workspace_of(workspace))
+    options.say_untrusted(config)
+    return config
+
+
+def load(config: "Config", path: Path) -> "LoadedPolicy":
+    from agentcli.config.policy import load_policy
+
+    return load_policy(path, config.shown(path))
+
+
+def about(policy: "LoadedPolicy") -> dict[str, Any]:
+    return {
+        "name": policy.name,
+        "file": str(policy.source.path),
+        **policy.file.model_dump(mode="json", exclude_unset=True),
+    }
+
+
+def lines(policy: "LoadedPolicy") -> Iterator[str]:
+    yield f"{policy.name} · {policy.file.description}"
+    yield f"from {policy.source.path}"
+    if policy.file.unsafe:
+        yield "unsafe: its rules may let irreversible calls run unasked"
+    for number, rule in enumerate(policy.rules):
+        yield ""
+        yield f"{rule.effect:5}  {rule.name}  ({policy.where(number)})"
+        written = policy.file.rules[number].model_dump(mode="json", exclude_unset=True)
+        for key in ("name", "effect", "examples"):
+            written.pop(key, None)
+        for key, value in written.items():
+            yield f"         {key}: {plain(value)}"
+    if policy.protected:
+        yield ""
+        yield "never written by a call, and read only after a yes:"
+        yield from (f"  {path}" for path in policy.protected)
+    if policy.domains:
+        yield ""
+        yield f"what can send data out may lead to: {', '.join(policy.domains)}"
+    for tool, limit in policy.file.limits.items():
+        yield ""
+        yield f"limit of {tool}: {plain(limit.model_dump(exclude_none=True))}"
+
+
+def plain(value: Any) -> str:
+    from agentcli.cli.config import plain as in_yaml
+
+    return in_yaml(value)
+
+
+def verdict(decision: "AuthzDecision") -> dict[str, str]:
+    from agentcli.compose.whatif import verdict_document
+
+    return {**verdict_document(decision), "at": decision.at}
+
+
+def document(found: "Why", profile: str, role: str, backend: str) -> dict[str, Any]:
+    import msgspec
+
+    return {
+        "call": {"tool": found.call.tool, "args": found.call.args},
+        "profile": profile,
+        "role": role,
+        "tier": found.tier,
+        "label": msgspec.to_builtins(found.label),
+        "clean": verdict(found.clean),
+        "tainted": verdict(found.tainted),
+        "assumed": list(assumed(found, backend)),
+    }
+
+
+def told(found: "Why", profile: str, role: str, backend: str) -> Iterator[str]:
+    from agentcli.compose.whatif import word_of
+    from agentcli.shell.headless import call_line
+
+    yield call_line(found.call, 100)
+    yield f"profile {profile}{f', role {role}' if role else ''}"
+    yield f"tier    {found.tier}"
+    label = found.label
+    yield f"label   what it gives is {label.integrity}, {label.confidentiality}"
+    yield ""
+    clean, tainted = found.clean, found.tainted
+    yield f"{word_of(clean):7} {by_which(clean)}"
+    if tainted != clean:
+        yield "once the model has read untrusted text, of which the call may be made:"
+        yield f"{word_of(tainted):7} {by_which(tainted)}"
+    yield ""
+    yield from (f"assumed: {line}" for line in assumed(found, backend))
+
+
+def by_which(decision: "AuthzDecision") -> str:
+    reason = getattr(decision, "reason", "")
+    where = f" ({decision.at})" if decision.at else ""
+    return f"{decision.rule}{where}{f': {reason}' if reason else ''}"
+
+
+def assumed(found: "Why", backend: str) -> Iterator[str]:
+    if found.facts.sandboxed:
+        yield f"a sandbox ({backend}) without a network, and a workspace that can be put back"
+    else:
+        yield "no sandbox: on this machine itself"
+    yield "the model proposes it, and no call of this tool has been made"
+    yield "no path in it is a link that leads elsewhere"
+    if found.facts.unparsed:
+        yield f"the command cannot be told: {found.facts.unparsed}"
+    for command in found.facts.commands:
+        words = " ".join(command.words)
+        yield f"it runs `{words}`, which {command.power}{f': {command.why}' if command.why else ''}"

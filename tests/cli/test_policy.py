@@ -1,0 +1,246 @@
+"""`agentcli policy`, and policies at work in whole runs, as the real program."""
+
+import getpass
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cli.conftest import SANDBOX, Program, call
+from tests.cli.test_project import grant
+
+
+def own(program: Program, name: str, **content: Any) -> Path:
+    folder = program.home / "policies"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return path
+
+
+def settings(program: Program, **content: Any) -> None:
+    (program.home / "settings.yaml").write_text(yaml.safe_dump(content))
+
+
+def why(program: Program, *words: str) -> dict[str, Any]:
+    asked = program.run("policy", "why", *words, "--json")
+    assert asked.returncode == 0, asked.stderr
+    document: dict[str, Any] = json.loads(asked.stdout)
+    return document
+
+
+def rule(name: str, effect: str, **what: Any) -> dict[str, Any]:
+    return {"name": name, "effect": effect, **what}
+
+
+def test_the_shipped_policies_do_what_they_say(program: Program) -> None:
+    checked = program.run("policy", "check")
+    assert (checked.returncode, checked.stdout) == (0, "3 files, 4 rules, 0 findings\n")
+    listed = program.run("policy", "list").stdout
+    assert "default *" in listed
+    assert "strict *" not in listed
+    assert ".ssh" in program.run("policy", "show", "default").stdout
+
+
+@pytest.mark.parametrize(
+    ("asked", "verdict", "by"),
+    [
+        ("read_file a.txt", "allow", "read_only_runs"),
+        ("read_file .env", "ask", "protected_path"),
+        ("shell cat .env", "ask", "protected_path"),
+        ('write_file {"path": ".git/hooks/pre-commit", "content": ""}', "deny", "protected_path"),
+        ("shell echo x > ~/.bashrc", "deny", "protected_path"),
+        ("shell rm -rf /", "deny", "no-wiping"),
+        ("shell pytest -q", "allow", "reversible_runs"),
+        ('send_mail {"to": "x"}', "deny", "unknown_tool"),
+    ],
+)
+def test_why_says_what_would_become_of_a_call(
+    program: Program, asked: str, verdict: str, by: str
+) -> None:
+    clean = why(program, asked)["clean"]
+    assert (clean["verdict"], clean["rule"]) == (verdict, by)
+
+
+def test_why_names_the_file_and_line_of_a_rule_and_what_it_assumes(program: Program) -> None:
+    path = own(program, "ours", rules=[rule("no-push", "deny", command="git push", reason="No.")])
+    settings(program, policies=["ours"])
+    asked = program.run("policy", "why", "shell cd a && git push")
+    assert f"deny    no-push ({path}:2): No." in asked.stdout
+    assert "assumed: a sandbox" in asked.stdout
+    assert why(program, "shell ls")["clean"]["verdict"] == "allow"
+
+
+def test_why_of_no_call_says_what_one_is(program: Program) -> None:
+    for text, wrong in [
+        ("shel ls", "did you mean `shell`?"),
+        ("write_file a", "takes more than one argument"),
+        ("shell {", "are not JSON"),
+    ]:
+        asked = program.run("policy", "why", text)
+        assert asked.returncode == 65
+        assert wrong in asked.stderr
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        (rule("one", "ask", tool="shel"), "fits no tool: `shel`; did you mean `shell`?"),
+        (
+            rule("one", "ask", tool="shell", examples={"match": ["read_file a"]}),
+            "example `read_file a`: must match",
+        ),
+        (
+            rule("one", "ask", tool="shell", examples={"no_match": ["shell ls"]}),
+            "example `shell ls`: must not match",
+        ),
+        (rule("one", "ask", examples={"match": ["shell {"]}), "are not JSON"),
+        (rule("one", "allow", tier="irreversible"), "never counts: irreversible calls ask"),
+        (rule("one", "ask", tool="calculator", tier="reversible"), "its tools are never"),
+        (rule("one", "ask", tool="shell", expires="2020-01-01"), "has expired"),
+        (rule("one", "ask", role="ops"), "names the role `ops`, which nobody has"),
+        (
+            rule("one", "deny", tool="read_file", when={"pat": {"equals": "a"}}),
+            "fits every call: its tools have no argument `pat`; did you mean `path`?",
+        ),
+    ],
+)
+def test_check_finds_rules_that_do_not_do_what_they_say(
+    program: Program, bad: dict[str, Any], told: str
+) -> None:
+    path = own(program, "ours", rules=[bad])
+    checked = program.run("policy", "check", str(path))
+    assert checked.returncode == 65
+    assert f"{path}:2: one: " in checked.stdout
+    assert told in checked.stdout
+
+
+def test_check_finds_rules_behind_a_stricter_one_and_twins(program: Program) -> None:
+    rules = [
+        rule("wide", "deny", tool=["shell", "read_file"]),
+        rule("narrow", "allow", tool="shell", command="git"),
+        rule("twin", "deny", tool="shell"),
+        rule("other", "ask", tool="python"),
+    ]
+    path = own(program, "ours", rules=rules)
+    told = program.run("policy", "check", str(path)).stdout
+    assert "narrow: never counts: wide" in told
+    assert "twin: says no more than wide" in told
+    assert "other:" not in told
+
+
+def test_check_says_what_cannot_be_used_and_ends_with_78(program: Program) -> None:
+    path = own(program, "ours", rules=[rule("one", "alow")])
+    checked = program.run("policy", "check")
+    assert checked.returncode == 78
+    assert f"{path}:3:11: rules.0.effect: must be" in checked.stdout
+    assert json.loads(program.run("policy", "check", "--json").stdout)["unusable"]
+    settings(program, policies=["ours"])
+    ran = program.run("run", "--prompt", "x", "--model", "scripted:minutes")
+    assert ran.returncode == 78
+
+
+def test_a_policy_that_is_not_there_is_named_where_it_is_said(program: Program) -> None:
+    settings(program, policies=["defalt"])
+    shown = program.run("profile", "show")
+    assert shown.returncode == 78
+    assert "there is no policy `defalt`; did you mean `default`?" in shown.stderr
+
+
+def test_a_denied_call_does_not_run_and_the_model_is_told_why(program: Program) -> None:
+    own(program, "ours", rules=[rule("no-touch", "deny", command="touch", reason="Not that.")])
+    settings(program, policies=["ours"])
+    played = program.play(call("shell", command="touch a; ls"), {"text": "ok"})
+    assert not (program.folder / "a").exists()
+    (judged,) = [event for event in played.events if event["kind"] == "judged"]
+    assert judged["verdict"]["rule"] == "no-touch"
+    assert judged["verdict"]["at"].endswith("/ours.yaml:2")
+    assert program.run("replay", "last", "--verify").returncode == 0
+    assert program.run("audit", "verify", "last").returncode == 0
+
+
+def test_what_links_lead_to_is_protected_too(program: Program) -> None:
+    (program.folder / ".git" / "hooks").mkdir(parents=True)
+    (program.folder / "link").symlink_to(".git/hooks")
+    write = call("write_file", path="link/pre-commit", content="x")
+    played = program.play(write, call("shell", command="cd link && touch x"), {"text": "ok"})
+    rules = [event["verdict"]["rule"] for event in played.events if event["kind"] == "judged"]
+    assert rules == ["protected_path", "protected_path"]
+    assert list((program.folder / ".git" / "hooks").iterdir()) == []
+
+
+def test_a_tool_is_called_no_more_often_than_its_limit(program: Program) -> None:
+    own(program, "ours", limits={"calculator": {"calls": 2}})
+    settings(program, policies=["ours"])
+    one = {"tool": "calculator", "args": {"expression": "1+1"}}
+    played = program.play({"calls": [one, one]}, {"calls": [one]}, {"text": "ok"})
+    rules = [event["verdict"]["rule"] for event in played.events if event["kind"] == "judged"]
+    assert rules == ["read_only_runs", "read_only_runs", "call_limit"]
+    assert program.run("replay", "last", "--verify").returncode == 0
+
+
+def test_a_profile_adds_policies_and_takes_none_back(program: Program) -> None:
+    (program.home / "profiles").mkdir()
+    (program.home / "profiles" / "mine.yaml").write_text("extends: default\npolicies: [strict]\n")
+    write = 'write_file {"path": "a", "content": ""}'
+    assert why(program, write)["clean"]["rule"] == "reversible_runs"
+    assert why(program, write, "-p", "mine")["clean"]["rule"] == "every-effect-asks"
+    assert why(program, "shell rm -rf /", "-p", "mine")["clean"]["rule"] == "no-wiping"
+
+
+def test_a_role_is_only_ones_own_and_its_rules_are_only_for_it(program: Program) -> None:
+    me = getpass.getuser()
+    own(program, "ours", rules=[rule("interns", "deny", role="intern", tool="shell")])
+    settings(program, policies=["ours"], roles={"intern": [me], "boss": ["somebody"]})
+    assert why(program, "shell ls")["clean"]["rule"] == "interns"
+    assert why(program, "shell ls", "--as", "boss")["clean"]["verdict"] == "allow"
+    words = ("run", "--prompt", "x", "--model", "scripted:minutes")
+    refused = program.run(*words, "--role", "boss")
+    assert refused.returncode == 77
+    assert "it is not yours; you have `intern`" in refused.stderr
+    settings(program, policies=["ours"], roles={"intern": [me], "boss": [me]})
+    several = program.run(*words)
+    assert several.returncode == 64
+    assert "which role? You have `boss` or `intern`" in several.stderr
+    played = program.play({"text": "ok"}, words=("--role", "boss"))
+    assert played.code == 0
+    plan = json.loads((Path(played.document["ledger"]).parent / "plan.json").read_text())
+    assert plan["policy"]["role"] == "boss"
+
+
+def test_a_projects_policy_counts_once_trusted_and_only_adds(program: Program) -> None:
+    folder = program.folder / ".agentcli"
+    (folder / "policies").mkdir(parents=True)
+    lax = {"description": "Ours.", "rules": [rule("lax", "ask", tool="calculator")]}
+    (folder / "policies" / "default.yaml").write_text(yaml.safe_dump(lax))
+    assert why(program, "calculator 1")["clean"]["verdict"] == "allow"
+    grant(program)
+    asked = why(program, "calculator 1")["clean"]
+    assert (asked["rule"], asked["at"]) == ("lax", ".agentcli/policies/default.yaml:3")
+    assert why(program, "read_file .env")["clean"]["rule"] == "protected_path"
+
+
+@pytest.mark.parametrize("key", ["unsafe: {injection: [plan]}", "roles: {boss: [me]}"])
+def test_a_project_takes_back_no_protection(program: Program, key: str) -> None:
+    folder = program.folder / ".agentcli"
+    folder.mkdir()
+    (folder / "settings.yaml").write_text(f"{key}\n")
+    grant(program)
+    shown = program.run("config", "show")
+    assert shown.returncode == 78
+    assert "is not a project's to say" in shown.stderr
+
+
+def test_what_is_left_out_of_the_injection_rule_is_said(program: Program) -> None:
+    (program.home / "profiles").mkdir()
+    (program.home / "profiles" / "lax.yaml").write_text(
+        "extends: default\nunsafe: {injection: [plan, token]}\n"
+    )
+    told = program.run("config", "explain", "unsafe.injection", "-p", "lax").stdout
+    assert 'unsafe.injection: ["plan", "token"]' in told
+    model = program.script({"text": "ok"})
+    words = ("run", "--prompt", "x", "--model", model, "--sandbox", SANDBOX, "-p", "lax")
+    assert "unsafe: the injection rule holds without plan, token" in program.run(*words).stderr
+    assert "unsafe" in program.run("profile", "show", "lax").stdout
