@@ -176,11 +176,11 @@ class Passages:
         """Yield what a value tells of private results that the user has not said."""
         theirs = [p for p in self.found if p.label.integrity == "user"]
         for form in telling(normal(value)):
-            for passage in self.found:
-                if form in passage.tells and not any(holds(p.text, form) for p in theirs):
-                    label, found = passage.label.integrity, clip(form)
-                    yield Trace(path, "private", label, found, passage.seq, passage.name)
-                    return  # one is enough to ask about
+            passage = next((one for one in self.found if form in one.tells), None)
+            if passage is not None and not any(holds(p.text, form) for p in theirs):
+                label, found = passage.label.integrity, clip(form)
+                yield Trace(path, "private", label, found, passage.seq, passage.name)
+                return  # one is enough to ask about
 
 
 def telling(text: str) -> Iterator[str]:
