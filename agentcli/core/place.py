@@ -12,6 +12,7 @@ WORKSPACE = ("/", "workspace")
 MOST = 4096  # characters of a path
 
 
+@lru_cache(maxsize=4_000)
 def parts_of(path: str) -> Parts:
     """Return the parts of a path without `.` and `..`. That of the workspace has no root."""
     parts: list[str] = ["/"] if path.startswith("/") else []
@@ -26,6 +27,7 @@ def parts_of(path: str) -> Parts:
     return found[2:] if found[:2] == WORKSPACE else found
 
 
+@lru_cache(maxsize=4_000)
 def folded(part: str) -> str:
     """Return the form in which file systems may compare a name.
 

@@ -4,7 +4,7 @@ Doubt is a refusal: where it cannot be told whether a call is meant, a rule that
 match, and one that asks or denies does.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
@@ -91,7 +91,7 @@ def matches(
 
     now_us: when. An unknown one, 0, is before no end.
     """
-    if rule.tools and not fits_name(rule.tools)(call.tool):
+    if rule.tools and not names(rule.tools, call.tool):
         return False
     if rule.tiers and tier not in rule.tiers:
         return False
@@ -109,9 +109,9 @@ def matches(
     return all(fits(clause, call, facts, every=allows) for clause in rule.when)
 
 
-@lru_cache(maxsize=4_000)
-def fits_name(patterns: tuple[str, ...]) -> Callable[[str], bool]:
-    return hidden_names(patterns)
+@lru_cache(maxsize=10_000)
+def names(patterns: tuple[str, ...], tool: str) -> bool:
+    return hidden_names(patterns)(tool)
 
 
 def is_traced(facts: Facts) -> bool:
@@ -149,9 +149,12 @@ def fits(clause: Clause, call: Call, facts: Facts, *, every: bool) -> bool:
 
     every: all that the path leads to must be; else one is enough, or none to be found.
     """
-    found = [
-        holds(clause, value, facts, every=every) for value in values_at(call.args, clause.path)
-    ]
+    found: list[bool | None]
+    if len(clause.path) == 1 and clause.path[0] in call.args:  # most are so
+        found = [holds(clause, call.args[clause.path[0]], facts, every=every)]
+    else:
+        values = values_at(call.args, clause.path)
+        found = [holds(clause, value, facts, every=every) for value in values]
     if every:
         return bool(found) and all(found)
     return not found or any(is_so is not False for is_so in found)
@@ -209,12 +212,19 @@ def holds(clause: Clause, value: Any, facts: Facts, *, every: bool) -> bool | No
             except TooMuchError:
                 return None
         case "host":
-            try:
-                return is_at(host_of(value), wanted)
-            except ValueError:
-                return None
+            host = known_host(value)
+            return is_at(host, wanted) if host else None
         case "path":
             return is_in(value, wanted, facts, every=every)
+
+
+@lru_cache(maxsize=1_000)
+def known_host(value: str) -> str:
+    """Return the host that a value names, "" if that cannot be told."""
+    try:
+        return host_of(value)
+    except ValueError:
+        return ""
 
 
 def is_in(value: str, folders: Iterable[str], facts: Facts, *, every: bool) -> bool | None:

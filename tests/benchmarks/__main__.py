@@ -1,6 +1,6 @@
 """Measures what users feel, each beside a floor in the same run. Reported, never asserted.
 
-python -m tests.benchmarks [rounds | ledger | markdown | startup | replay | gigabyte]
+python -m tests.benchmarks [rounds | ledger | markdown | startup | replay | gigabyte | policy]
 """
 
 import sys
@@ -9,6 +9,7 @@ import tempfile
 from tests.benchmarks.gigabyte import gigabyte
 from tests.benchmarks.ledger import ledger
 from tests.benchmarks.markdown import markdown
+from tests.benchmarks.policy import policy
 from tests.benchmarks.replay import replay
 from tests.benchmarks.rounds import rounds
 from tests.benchmarks.startup import startup
@@ -22,6 +23,7 @@ def main() -> None:
         "startup": startup,
         "replay": replay,
         "gigabyte": gigabyte,
+        "policy": policy,
     }
     for name in sys.argv[1:] or known:
         with tempfile.TemporaryDirectory() as home:
