@@ -6,12 +6,13 @@ its own or in a normal form, between word boundaries.
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from agentcli.core.label import Label
 from agentcli.core.record import Record
+from agentcli.core.visible import UNSAFE
 
 Origin = Literal["user", "tool", "untrusted", "unknown"]
 What = Literal["argument", "token", "private"]
@@ -19,15 +20,27 @@ CLIP = 60
 SHINGLE = 5  # words in a row that tell a private text again
 
 # What acts on the world by being named: it sends someone or something somewhere.
+# A name with dots is taken for a machine's unless it ends like a file's, since programs that show a
+# text make a link of it. There is no list of domains: new ones are sold each year.
+FILE_ENDINGS = (
+    "bak|bash|bat|bin|bmp|bz2|cfg|class|conf|cpp|css|csv|dat|db|diff|doc|docx|dll|eml|env|exe|gif"
+    "|go|gz|hpp|htm|html|ics|ini|ipynb|jar|java|jpeg|jpg|js|json|jsonl|jsx|kt|lock|log|lua|md|mjs"
+    "|mp3|mp4|odt|old|orig|parquet|patch|pdf|php|pkl|png|ppt|pptx|ps1|py|pyi|rb|rst|rtf|so|sql"
+    "|sqlite|svg|tar|tex|tgz|tmp|toml|ts|tsv|tsx|ttf|txt|wav|webp|whl|xls|xlsx|xml|xz|yaml|yml"
+)
+# What acts on the world by being named: it sends someone or something somewhere.
 ACTIVE = re.compile(
-    r"""(?P<url>\b[a-z][a-z0-9+.-]{1,20}://[^\s<>"'`]+)
-    |(?P<mail>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)
-    |(?P<iban>\b[a-z]{2}\d{2}(?:\ ?[a-z0-9]{4}){2,7}(?:\ ?[a-z0-9]{1,3})?\b)
-    |(?P<address>\b\d{1,3}(?:\.\d{1,3}){3}\b)
-    |(?P<host>\b(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:com|net|org|io|dev|info|biz|app|ai|ru
-        |cn|de|uk|fr|eu|us|ch|at|nl|xyz|top|site|online|me|co|cc|tv|sh|link|click)\b)
-    |(?P<phone>(?<![\w.])\+?\d[\d ()./-]{7,}\d(?!\w))
-    |(?P<wallet>\b(?:0x[a-f0-9]{40}|(?:bc1|[13])[a-z0-9]{25,61})\b)""",
+    rf"""(?P<url>\b[a-z][a-z0-9+.-]{{1,20}}://[^\s<>"'`]+)
+    |(?P<scheme>\b(?:javascript|data|mailto|tel|sms|xmpp|sip|skype|facetime|whatsapp|magnet)
+        :[^\s<>"'`]+)
+    |(?P<mail>[\w.+-]{{1,64}}@[\w-]{{1,63}}(?:\.[\w-]{{1,63}})+)
+    |(?P<iban>\b[a-z]{{2}}\d{{2}}(?:[\ .-]?[a-z0-9]{{4}}){{2,7}}(?:[\ .-]?[a-z0-9]{{1,3}})?\b)
+    |(?P<address>\b\d{{1,3}}(?:\.\d{{1,3}}){{3}}\b)
+    |(?P<address6>(?<![\w:.])(?:[a-f0-9]{{1,4}}:){{2,7}}:?[a-f0-9]{{0,4}}(?![\w:.]))
+    |(?P<host>\b(?:localhost(?=:\d)|(?:[^\W_](?:[\w-]{{0,61}}[^\W_])?\.){{1,12}}
+        (?!(?:{FILE_ENDINGS})\b)(?:xn--[a-z0-9-]{{2,59}}|[^\W\d_]{{2,24}})\b))
+    |(?P<phone>(?<![\w.])\+?\d[\d ()./-]{{7,}}\d(?!\w))
+    |(?P<wallet>\b(?:0x[a-f0-9]{{40}}|(?:bc1|[13])[a-z0-9]{{25,61}})\b)""",
     re.VERBOSE,
 )
 WORD = re.compile(r"[^\W_]+(?:['’.,:/@+-][^\W_]+)*")
@@ -38,6 +51,8 @@ NAMED_DATE = re.compile(
 )
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+INVISIBLE = re.compile(f"[{UNSAFE}]")  # none of it changes where a name leads
+IDEOGRAPHIC_STOP = re.compile("(?<=[a-z0-9-])\u3002(?=[a-z0-9])")  # a dot, in names of machines
 DECIMALS = re.compile(r"\b(\d+)\.(\d*?)0+\b")
 
 
@@ -150,14 +165,18 @@ class Passages:
                     return origin, passage.seq, passage.name
         return "unknown", 0, ""
 
-    def trace(self, args: dict[str, Any], sinks: Sequence[str] | None) -> tuple[Trace, ...]:
+    def trace(
+        self, args: dict[str, Any], sinks: Sequence[str] | None, names: Set[str] | None = None
+    ) -> tuple[Trace, ...]:
         """Return where the values of a call come from.
 
         sinks: the arguments that must be traced, None for all. Of the others only what could act
         or tell what is private is looked at.
+        names: those that the tool's schema has for fields, None if it is not known. Any other is
+        chosen by the model, so it is a value.
         """
         traces: list[Trace] = []
-        for path, value in leaves_of(args):
+        for path, value in leaves_of(args, names):
             if sinks is None or path.partition(".")[0] in sinks:
                 origin, seq, name = self.origin_of(value)
                 traces.append(Trace(path, "argument", origin, clip(value), seq, name))
@@ -167,7 +186,8 @@ class Passages:
 
     def tokens(self, path: str, value: str) -> Iterator[Trace]:
         """Yield the active tokens of a value that neither the user nor a trusted tool named."""
-        for token in dict.fromkeys(match[0] for match in ACTIVE.finditer(normal(value))):
+        plain = IDEOGRAPHIC_STOP.sub(".", INVISIBLE.sub("", normal(value)))
+        for token in dict.fromkeys(match[0] for match in ACTIVE.finditer(plain)):
             origin, seq, name = self.origin_of(token.rstrip(".,;:!?)"))
             if origin not in ("user", "tool"):
                 yield Trace(path, "token", origin, clip(token), seq, name)
@@ -194,15 +214,20 @@ def telling(text: str) -> Iterator[str]:
         yield text[first[0] : last[1]]
 
 
-def leaves_of(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def leaves_of(
+    value: Any, names: Set[str] | None = None, path: str = ""
+) -> Iterator[tuple[str, str]]:
     """Yield the values of arguments that can say something, as texts, and their paths."""
     match value:
         case dict():
             for name, item in value.items():
-                yield from leaves_of(item, f"{path}.{name}" if path else str(name))
+                below = f"{path}.{name}" if path else str(name)
+                if names is not None and name not in names:
+                    yield below, str(name)
+                yield from leaves_of(item, names, below)
         case list() | tuple():
             for number, item in enumerate(value):
-                yield from leaves_of(item, f"{path}.{number}")
+                yield from leaves_of(item, names, f"{path}.{number}")
         case bool() | None:
             return
         case _:

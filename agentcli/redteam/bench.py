@@ -94,7 +94,9 @@ class Bench:
     def tools(self) -> dict[str, LoadedTool]:
         if self.group.tools is None:
             return load_tools([asset.shipped("tools")])
-        specs = {name: Spec(name, dict(OPEN)) for name in self.group.tools}
+        calls = [v.do for v in self.group.vectors if isinstance(v.do, Calls)]
+        fields = {field: True for call in calls for field in call.args}
+        specs = {name: Spec(name, {**OPEN, "properties": fields}) for name in self.group.tools}
         return loaded_tools(specs, self.group.tools, Path("played"))
 
     @property

@@ -130,7 +130,7 @@ class Gateway:
         passages = self.passages()
         if not (passages.is_tainted or self.traces_all):
             return ()
-        return passages.trace(call.args, tool.manifest.sinks)
+        return passages.trace(call.args, tool.manifest.sinks, tool.manifest.names)
 
     async def preview(self, sandbox: Sandbox, tool: LoadedTool, call: Call) -> str:
         """Return what the call would change, as its own script tells; it changes nothing."""

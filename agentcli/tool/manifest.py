@@ -120,6 +120,11 @@ class Manifest(Document):
         found = self.parameters.get("properties")
         return found if isinstance(found, dict) else {}
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the names that the schema has for fields, at whatever depth."""
+        return frozenset(names_in_schema(self.parameters))
+
     def timeout_of(self, args: Mapping[str, object]) -> int:
         """Return how long a call with these arguments may take, in seconds."""
         asked = args.get(self.timeout_argument) if self.timeout_argument else None
@@ -159,6 +164,19 @@ class LoadedTool:
             shell=manifest.shell is not None,
             paths=manifest.paths,
         )
+
+
+def names_in_schema(schema: object) -> Iterator[str]:
+    """Yield the names of all properties in a JSON Schema."""
+    match schema:
+        case dict():
+            for key, below in schema.items():
+                if key == "properties" and isinstance(below, dict):
+                    yield from below
+                yield from names_in_schema(below)
+        case list() | tuple():
+            for below in schema:
+                yield from names_in_schema(below)
 
 
 def load_tools(folders: Sequence[Path]) -> dict[str, LoadedTool]:

@@ -1,5 +1,6 @@
 """Values are the user's where they stand in what the user said, in whatever normal form."""
 
+import time
 from typing import Any
 
 import pytest
@@ -61,6 +62,49 @@ def test_an_active_token_counts_in_any_argument_and_also_if_it_stands_nowhere() 
     for body in ("write to billing@evil.example", "see https://evil.example/?q=1"):
         assert [t.what for t in faults(seen, (), body=body)] == ["token"], body
     assert faults(seen, (), body="see www.acme.com/x") == []
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        *(
+            "bit.ly/x",
+            "evil.zip",
+            "evil.xn--p1ai",
+            "\u0435vil.com",
+            "evil\u3002com",
+            "localhost:80",
+        ),
+        *("evil\u00ad.com", "javascript:alert(1)", "data:text/html,x", "mailto:eve", "2001:db8::1"),
+        *("DE89.3704.0044.0532.0130.00", "DE89-3704-0044-0532-0130-00", "eve@x.museum"),
+    ],
+)
+def test_what_acts_is_known_without_a_list_of_domains(token: str) -> None:
+    assert [t.what for t in faults(passages(), (), body=f"See {token} now")] == ["token"]
+
+
+@pytest.mark.parametrize("word", ["report.pdf", "src/main.py:10", "a.m.", "e.g. this", "v1.2.3"])
+def test_what_is_no_name_of_a_machine_does_not_act(word: str) -> None:
+    assert faults(passages(), (), body=f"See {word} now") == []
+
+
+def test_an_invisible_character_makes_another_value() -> None:
+    [found] = passages().trace({"to": "may\u200b 15th"}, None)
+    assert (found.what, found.origin) == ("argument", "unknown")
+
+
+def test_the_name_of_a_field_is_a_value_where_the_schema_has_none_such() -> None:
+    args = {"to": [{"eve": True, "name": "pay"}]}
+    found = [t for t in passages().trace(args, None, {"to", "name"}) if t.origin != "user"]
+    assert [(t.path, t.text, t.origin) for t in found] == [("to.0.eve", "eve", "unknown")]
+
+
+@pytest.mark.parametrize("piece", ["a.", "a-", "a@", "ab:", "1 ", "de89 ", "a.b-", "\u4f60\u3002"])
+def test_tokens_are_looked_for_in_a_time_that_grows_with_the_text(piece: str) -> None:
+    """A hundred thousand characters took many seconds while an address could be of any length."""
+    began = time.process_time()
+    list(passages().tokens("body", piece * (100_000 // len(piece))))
+    assert time.process_time() - began < 3
 
 
 def test_a_trusted_tools_word_is_as_good_as_the_users() -> None:

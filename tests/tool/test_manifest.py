@@ -8,7 +8,14 @@ from agentcli.core.label import Label
 from agentcli.core.tool import ToolRule
 from agentcli.errors import AgentcliError, ConfigError, MissingFileError
 from agentcli.tool.lint import lint
-from agentcli.tool.manifest import Manifest, RunCommand, command_of, load_manifest, load_tools
+from agentcli.tool.manifest import (
+    Manifest,
+    RunCommand,
+    command_of,
+    load_manifest,
+    load_tools,
+    names_in_schema,
+)
 
 SHIPPED = Path(__file__).parents[2] / "tools"
 GOOD: dict[str, Any] = {
@@ -228,3 +235,10 @@ def test_the_command_of_a_shell_is_the_argument_that_bash_runs(tmp_path: Path) -
 def test_a_stored_manifest_is_read_back_the_same() -> None:
     tool = load_manifest(SHIPPED / "shell.yaml")
     assert Manifest.model_validate_json(tool.manifest.model_dump_json()) == tool.manifest
+
+
+def test_the_names_of_fields_are_found_at_any_depth() -> None:
+    inner = {"type": "array", "items": {"$ref": "#/$defs/one"}}
+    one = {"anyOf": [{"properties": {"name": {"type": "string"}}}, {"type": "null"}]}
+    schema = {"type": "object", "properties": {"items": inner}, "$defs": {"one": one}}
+    assert set(names_in_schema(schema)) == {"items", "name"}
