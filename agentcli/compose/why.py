@@ -15,7 +15,8 @@ from agentcli.core.rule import STRICTEST, PolicyRule, matches
 from agentcli.core.step import Call
 from agentcli.core.tool import Facts, RiskTier, ToolRule, tier_of
 from agentcli.core.trace import Passages
-from agentcli.document import did_you_mean, visible
+from agentcli.core.visible import escaped_line
+from agentcli.document import did_you_mean
 from agentcli.errors import InputError
 from agentcli.tool.manifest import LoadedTool
 from agentcli.tool.shell import parse
@@ -86,12 +87,12 @@ def call_of(text: str, tools: Tools) -> Call:
         try:
             args = json.loads(rest)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"the arguments are not JSON: {visible(str(error))}") from None
+            raise InputError(f"the arguments are not JSON: {escaped_line(str(error))}") from None
         return Call(name, args)
     tool = tools.get(name)
     if tool is None:
         near = did_you_mean(name, tools)
-        message = f"there is no tool `{visible(name)}`{near}; of one that is not known, the "
+        message = f"there is no tool `{escaped_line(name)}`{near}; of one that is not known, the "
         raise InputError(f"{message}arguments must be a JSON object")
     return Call(name, {only_argument(tool): rest})
 
@@ -140,13 +141,13 @@ def wrong_examples(written: RuleFile, rule: PolicyRule, tools: Tools, now_us: in
             try:
                 call = call_of(text, tools)
             except InputError as error:
-                yield f"example `{visible(text)}`: {error}"
+                yield f"example `{escaped_line(text)}`: {error}"
                 continue
             about = tools[call.tool].rule if call.tool in tools else ToolRule()
             facts = facts_of(tools, call, about, sandboxed=True)
             if matches(lasting, call, tier_of(about, facts), facts, role, now_us) != expected:
                 says = "must match" if expected else "must not match"
-                yield f"example `{visible(text)}`: {says}, and it is the other way round"
+                yield f"example `{escaped_line(text)}`: {says}, and it is the other way round"
 
 
 def never(
@@ -160,7 +161,7 @@ def never(
     fitting = [name for name in tools if fits_tool(rule, name)]
     if rule.tools and not fitting:
         near = did_you_mean(rule.tools[0], tools)
-        yield f"fits no tool: `{visible(', '.join(rule.tools))}`{near}"
+        yield f"fits no tool: `{escaped_line(', '.join(rule.tools))}`{near}"
         return
     if rule.expires_us and now_us >= rule.expires_us:
         yield "has expired: agentcli policy tidy"
@@ -175,14 +176,15 @@ def never(
     known = set(roles)
     for role in rule.roles:
         if role not in known:
-            yield f"names the role `{visible(role)}`, which nobody has{did_you_mean(role, known)}"
+            near = did_you_mean(role, known)
+            yield f"names the role `{escaped_line(role)}`, which nobody has{near}"
     for clause in rule.when:
         names = {name for tool in fitting for name in tools[tool].manifest.properties}
         name = clause.path[0]
         if rule.tools and name != "*" and name not in names:
             fits = "fits no call" if rule.effect == "allow" else "fits every call"
             near = did_you_mean(name, names)
-            yield f"{fits}: its tools have no argument `{visible(name)}`{near}"
+            yield f"{fits}: its tools have no argument `{escaped_line(name)}`{near}"
 
 
 def fits_tool(rule: PolicyRule, name: str) -> bool:

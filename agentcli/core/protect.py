@@ -1,6 +1,6 @@
 """What no call may write, and none read unasked: the files that govern the program or hold keys."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from agentcli.core.command import Command
 from agentcli.core.place import KINDS, MOST, Guard, Kind, forms_of, guard_of
@@ -71,6 +71,10 @@ def paths_in(rule: ToolRule, args: Args) -> list[str]:
         and len(value) <= MOST
         and "\n" not in value
     ]
+
+
+def all_words(commands: Iterable[Command]) -> list[str]:
+    return [word for command in commands for word in words_of(command)]
 
 
 def words_of(command: Command) -> Iterator[str]:

@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
+from agentcli.core.command import Parsed
 from agentcli.core.event import Failed, OutputChunk, Prepared, Probed, Started, ToolEnded
 from agentcli.core.label import Label
-from agentcli.core.protect import paths_in
+from agentcli.core.protect import all_words, paths_in
 from agentcli.core.sandbox import MOUNTS, Job, JobEnd, SandboxSpec, hidden_names
 from agentcli.core.step import Args, Call, Prepare, Probe, RunTool
 from agentcli.core.tool import RESTORE, Facts, Undo
@@ -107,12 +108,13 @@ class Gateway:
             undo=undo_of(tool.manifest, call.args),
             files=await self.named(tool, call.args),
             image=sandbox.facts.image,
-            places=await self.places(tool, call.args),
         )
+        parsed = Parsed()
         if tool.manifest.shell:
             parsed = parse(str(call.args[tool.manifest.shell]))
             parsed = await asyncio.to_thread(with_repositories, parsed, Path(self.spec.workspace))
             facts = replace(facts, commands=parsed.commands, unparsed=parsed.problem)
+        facts = replace(facts, places=await self.places(tool, call.args, parsed))
         if isinstance(tool.manifest.compensate, Restore):
             snapshot = await asyncio.to_thread(self.snapshots.take)
             # What a call changes in a mount is in no snapshot.
@@ -235,10 +237,15 @@ class Gateway:
         is_hidden = hidden_names(self.spec.hidden)
         return await asyncio.to_thread(named_files, root, names, is_hidden) if names else {}
 
-    async def places(self, tool: LoadedTool, args: Args) -> dict[str, str]:
+    async def places(self, tool: LoadedTool, args: Args, parsed: Parsed) -> dict[str, str]:
         """Return where the paths that a call names really lead, where that is another place."""
         root = Path(self.spec.workspace)
-        return await asyncio.to_thread(places_of, root, paths_in(tool.rule, args))
+        names = [*paths_in(tool.rule, args), *all_words(parsed.commands)]
+        found = await asyncio.to_thread(places_of, root, names)
+        # Behind a `cd` a path is another one than the word that names it.
+        moved = [path for path in parsed.paths if path not in names]
+        behind = await asyncio.to_thread(places_of, root, moved)
+        return {**dict(zip(moved, moved, strict=True)), **found, **behind}
 
     def job(self, tool: LoadedTool, args: Args, **env: str) -> Job:
         """Return the job of a call, with what its environment tells."""
