@@ -8,10 +8,16 @@ from msgspec.structs import replace
 
 from agentcli.core.event import Answered, Edited, Input, Judged, Paused, Prepared, Started
 from agentcli.core.policy import Ask, Policy, Situation, judge
-from agentcli.core.question import Answer, Question, Sign
+from agentcli.core.question import Always, Answer, Question, Sign
 from agentcli.core.step import AskPerson, StepId
 from agentcli.core.tool import tier_of
 from agentcli.core.view import Read
+
+Keeping = Callable[[StepId, Prepared, Ask], Always | None]
+
+
+def keep_none(step: StepId, prepared: Prepared, ask: Ask) -> None:
+    """Offer no rule to be kept."""
 
 
 @dataclass
@@ -20,6 +26,7 @@ class Human:
 
     read: gives the event of a record. put: the inbox. by: who it is.
     signing: what a yes to a question is signed with, None where it needs no signature.
+    keeping: the rule that may be kept with a yes, None where none is offered.
     """
 
     policy: Policy
@@ -28,6 +35,7 @@ class Human:
     put: Callable[[Input], None]
     by: str = ""
     signing: Callable[[StepId, AskPerson], Sign | None] = lambda step, asked: None
+    keeping: Keeping = keep_none
     tasks: dict[StepId, asyncio.Task[None]] = field(default_factory=dict)
     leaving: set[asyncio.Task[None]] = field(default_factory=set)  # the withdrawn, until gone
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -35,7 +43,7 @@ class Human:
     def ask(self, start: Started, question: AskPerson) -> None:
         step = start.id[0]
         sign = self.signing(step, question)
-        asked = question_of(self.policy, self.read, step, question, sign)
+        asked = question_of(self.policy, self.read, step, question, sign, self.keeping)
         self.tasks[step] = asyncio.get_running_loop().create_task(self.wait(asked))
 
     async def wait(self, asked: Question) -> None:
@@ -74,7 +82,12 @@ class Human:
 
 
 def question_of(
-    policy: Policy, read: Read, step: StepId, asked: AskPerson, sign: Sign | None = None
+    policy: Policy,
+    read: Read,
+    step: StepId,
+    asked: AskPerson,
+    sign: Sign | None = None,
+    keeping: Keeping = keep_none,
 ) -> Question:
     """Return what a person is to see of a question. read: gives the event of a record."""
     prepared = read(asked.prepared)
@@ -87,7 +100,16 @@ def question_of(
     else:  # an older ledger
         verdict = judge(policy, Situation(), prepared.call, prepared.facts)
     is_past = asked.question == "did_it_happen"
-    reason = verdict.reason if isinstance(verdict, Ask) and not is_past else ""
+    ask = verdict if isinstance(verdict, Ask) and not is_past else None
     return Question(
-        step, asked.question, prepared.call, prepared.facts, tier, asked.bound, reason, sign
+        step,
+        asked.question,
+        prepared.call,
+        prepared.facts,
+        tier,
+        asked.bound,
+        ask.reason if ask else "",
+        sign,
+        ask.at if ask else "",
+        keeping(step, prepared, ask) if ask else None,
     )

@@ -165,6 +165,36 @@ def why(
         print(visible(line))
 
 
+@app.command("tidy")
+def tidy(
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without being asked.")] = False,
+) -> None:
+    """Clear up the rules that came of answers with always: those that have expired, and twins.
+
+    agentcli policy tidy
+    """
+    import difflib
+    import time
+
+    from agentcli.cli.consent import agree
+    from agentcli.config.always import always_file, read_always, tidied, write_always
+    from agentcli.core.visible import visible
+    from agentcli.document.write import to_yaml
+
+    data = read_always()
+    less = tidied(data, time.time_ns() // 1000)
+    before, after = (to_yaml(one).splitlines() for one in (data, less))
+    changes = list(difflib.unified_diff(before, after, lineterm="", n=1))[2:]
+    if not changes:
+        print("There is nothing to tidy.")
+        return
+    print(visible("\n".join([str(always_file()), *changes])))
+    if not yes:
+        agree("Write it so?", hint="Say yes beforehand: agentcli policy tidy --yes")
+    write_always(less)
+    print(f"{counted(len(less['rules']), 'rule')} left.")
+
+
 def config_here(workspace: options.WORKSPACE) -> "Config":
     from agentcli.config.settings import load_config
 

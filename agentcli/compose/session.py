@@ -15,6 +15,7 @@ from agentcli.approval.human import Human
 from agentcli.approval.nobody import Nobody
 from agentcli.approval.signed import sign
 from agentcli.approval.who import local_name
+from agentcli.compose.always import always_of
 from agentcli.compose.box import LazySandbox
 from agentcli.compose.front import Front
 from agentcli.compose.judge import Judge
@@ -37,9 +38,9 @@ from agentcli.core.event import (
     Started,
 )
 from agentcli.core.plan import Plan
-from agentcli.core.policy import Rules
-from agentcli.core.question import Sign
-from agentcli.core.state import RunState
+from agentcli.core.policy import Ask, Rules
+from agentcli.core.question import Always, Sign
+from agentcli.core.state import Branch, RunState
 from agentcli.core.step import AskPerson, StepId
 from agentcli.core.view import View
 from agentcli.errors import AgentcliError, LedgerDamagedError, NotPermittedError
@@ -152,7 +153,7 @@ class Session:
             return None
         read, put = self.journal.read, self.inbox.put
         policy, show = self.plan.policy, self.front.show_card
-        return Human(policy, show, read, put, local_name(), self.signing)
+        return Human(policy, show, read, put, local_name(), self.signing, self.keeping)
 
     def make_approver(self) -> Approver:
         others: Approver = self.human or Nobody()
@@ -166,6 +167,14 @@ class Session:
         text = self.guard.text_of(step, asked)
         workspace = Path(self.plan.sandbox.workspace)
         return signing_with(workspace, self.guard, text, self.folder.id) if text else None
+
+    def keeping(self, step: StepId, prepared: Prepared, ask: Ask) -> Always | None:
+        """Return the rule that may be kept with a yes to a call, None where none is offered."""
+        leaf = self.taken.state.steps.get(step)
+        agent = self.taken.state.steps.get(leaf.parent) if leaf else None
+        # What is not known for certain counts as tainted.
+        tainted = not isinstance(agent, Branch) or agent.label.is_tainted
+        return always_of(self.plan, prepared.call, prepared.facts, ask, tainted=tainted)
 
     def make_acts(self, vault: Vault) -> Acts:
         plan = self.plan

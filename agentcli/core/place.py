@@ -41,6 +41,9 @@ def folded(part: str) -> str:
 
 
 def is_below(parts: Parts, folder: Parts) -> bool:
+    """Say whether a path is a folder or in it. One from the root, or out of it, is in no other."""
+    if parts[:1] in (("/",), ("..",)) and parts[:1] != folder[:1]:
+        return False
     return parts[: len(folder)] == folder
 
 

@@ -22,10 +22,22 @@ class Sign:
 
 
 @dataclass(frozen=True)
+class Always:
+    """A rule that a person may keep with a yes: what it lets run, in words.
+
+    save: keeps it, and returns what to say of that. Raises an AgentcliError.
+    """
+
+    words: str
+    save: Callable[[], str]
+
+
+@dataclass(frozen=True)
 class Question:
     """What a person is to see: the call as it will run, and what is known of it.
 
-    sign: a yes counts only with a signature.
+    sign: a yes counts only with a signature. at: of the rule that asks, if somebody wrote it.
+    always: the rule that a person may keep, so that such calls run unasked.
     """
 
     step: StepId
@@ -36,6 +48,8 @@ class Question:
     bound: str
     reason: str = ""
     sign: Sign | None = field(default=None, compare=False)
+    at: str = ""
+    always: Always | None = field(default=None, compare=False)
 
     def answered(
         self,

@@ -25,7 +25,7 @@ class Choice:
     typed_before: what was typed for something else while the card came up, to be given back.
     """
 
-    kind: Literal["yes", "session", "edit", "no", "stop"]
+    kind: Literal["yes", "session", "always", "edit", "no", "stop"]
     reason: str = ""
     arguments: dict[str, Any] | None = None
     typed_before: str = field(default="", compare=False)
@@ -126,16 +126,29 @@ def choose(card: Card, keys: Keys, color: bool) -> Choice | None:
     session = ""
     if card.offers_session:
         session = f" · a every reversible {escaped(card.tool)} of this session"
-    words = f"y yes, once{session} · e edit · n no · s stop [no] "
+    always = " · A always, by a rule" if card.always else ""
+    words = f"y yes, once{session}{always} · e edit · n no · s stop [no] "
     keys.arm()
     keys.say(style(words, "bold", color=color))
     key = str(keys.read_key())
     keys.say("\n")
     if key.lower() == "y":
         return Choice("yes")
+    if key == "A" and card.always:
+        return choose_always(card, keys, color)
     if key.lower() == "a" and card.offers_session:
         return Choice("session")
     return choice_of("n" if key in (*ENTERS, END) else key, card, keys)
+
+
+def choose_always(card: Card, keys: Keys, color: bool) -> Choice | None:
+    """Show what a rule would let run; only a second key keeps it, else one is asked again."""
+    keys.say(f"{escaped(card.always)}\n")
+    keys.arm()
+    keys.say(style("Keep this rule, and say yes? y yes · n no [no] ", "bold", color=color))
+    key = str(keys.read_key())
+    keys.say("\n")
+    return Choice("always") if key.lower() == "y" else None
 
 
 def choose_past(keys: Keys, color: bool) -> Choice | None:

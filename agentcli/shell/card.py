@@ -25,7 +25,8 @@ class Card:
     """What is asked. preview: a unified diff of what the call would change, "" for none.
 
     commands: what a shell command was found to run; they are listed with what they can do.
-    offers_session: a yes may hold for the session. needs_typing: a yes is a typed word.
+    offers_session: a yes may hold for the session. always: what a rule that can be kept would let
+        run, in words, "" where none is offered. needs_typing: a yes is a typed word.
     is_past: the question is whether it happened.
     """
 
@@ -38,6 +39,7 @@ class Card:
     preview: str = ""
     reason: str = ""
     offers_session: bool = False
+    always: str = ""
     needs_typing: bool = False
     is_past: bool = False
 

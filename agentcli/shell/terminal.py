@@ -57,7 +57,8 @@ def card_of(question: Question) -> Card:
         commands=facts.commands,
         preview=facts.preview,
         reason=question.reason,
-        offers_session=question.tier == "reversible" and not is_past,
+        offers_session=question.tier == "reversible" and not is_past and not question.at,
+        always=question.always.words if question.always else "",
         needs_typing=question.tier not in ("read_only", "reversible") and not is_past,
         is_past=is_past,
     )
@@ -89,9 +90,11 @@ async def ask_person(
         while True:
             choice = await shown(question, out)
             give_back(choice.typed_before)
-            if choice.kind not in ("yes", "session") or question.sign is None:
-                return answer_of(question, choice, stop)
             try:
+                if choice.kind == "always" and question.always is not None:
+                    out.write(visible(f"{question.always.save()}\n"))
+                if choice.kind not in ("yes", "session") or question.sign is None:
+                    return answer_of(question, choice, stop)
                 return question.answered(True, signed=await question.sign.make())
             except AgentcliError as error:
                 out.write(visible(f"{error}\n{error.hint}\n" if error.hint else f"{error}\n"))
@@ -136,7 +139,7 @@ async def shown(question: Question, out: TextIO) -> Choice:
 def answer_of(question: Question, choice: Choice, stop: Interrupted | Paused) -> Answer:
     """Return what the choice means to the run. `stop`: what "stop" does there."""
     match choice.kind:
-        case "yes":
+        case "yes" | "always":
             return question.answered(True)
         case "session":
             return question.answered(True, session=True)

@@ -244,3 +244,31 @@ def test_what_is_left_out_of_the_injection_rule_is_said(program: Program) -> Non
     words = ("run", "--prompt", "x", "--model", model, "--sandbox", SANDBOX, "-p", "lax")
     assert "unsafe: the injection rule holds without plan, token" in program.run(*words).stderr
     assert "unsafe" in program.run("profile", "show", "lax").stdout
+
+
+def test_tidy_drops_what_has_expired_and_twins(program: Program) -> None:
+    kept = rule("always-b", "allow", tool="shell", command=["ls"], expires="2999-01-01")
+    rules = [
+        rule("always-a", "allow", tool="shell", command=["ls"], expires="2998-01-01"),
+        kept,
+        rule("always-c", "allow", tool="shell", command=["rm"], expires="2020-01-01"),
+    ]
+    path = own(program, "always", rules=rules)
+    refused = program.run("policy", "tidy")
+    assert refused.returncode == 64
+    assert "-- name: always-c" in refused.stdout
+    assert len(yaml.safe_load(path.read_text())["rules"]) == 3
+    assert program.run("policy", "tidy", "--yes").stdout.endswith("1 rule left.\n")
+    assert yaml.safe_load(path.read_text())["rules"] == [kept]
+    assert program.run("policy", "tidy").stdout == "There is nothing to tidy.\n"
+
+
+def test_an_answer_with_always_is_a_rule_only_in_its_folder(program: Program) -> None:
+    (program.home / "profiles").mkdir()
+    (program.home / "profiles" / "mine.yaml").write_text("extends: careful\n")
+    rules = [rule("always-x", "allow", tool="shell", command=["mkdir"], folder=str(program.folder))]
+    own(program, "always", rules=rules)
+    asked = why(program, "shell mkdir a", "-p", "mine")["clean"]
+    assert (asked["verdict"], asked["rule"]) == ("allow", "always-x")
+    elsewhere = why(program, "shell mkdir a", "-p", "mine", "-C", str(program.home.parent))
+    assert elsewhere["clean"]["verdict"] == "ask"

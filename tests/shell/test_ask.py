@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from agentcli.shell.card import Card
 from agentcli.shell.keys import PASTE_OFF, PASTE_ON
 
 REVERSIBLE = Card("May this run?", "reversible", "shell", {"command": "ls"}, offers_session=True)
+KEEPABLE = replace(REVERSIBLE, always="shell may run unasked for nothing but: ls.")
 IRREVERSIBLE = Card(
     "May this run?", "irreversible", "shell", {"command": "rm x"}, needs_typing=True
 )
@@ -67,6 +69,11 @@ def type_all(person: int, out: io.StringIO, typed: tuple[str, ...], arming_s: fl
     [
         (REVERSIBLE, ("y",), Choice("yes")),
         (REVERSIBLE, ("a",), Choice("session")),
+        (REVERSIBLE, ("A",), Choice("session")),  # no rule is offered here
+        (KEEPABLE, ("a",), Choice("session")),
+        (KEEPABLE, ("A", "y"), Choice("always")),
+        (KEEPABLE, ("A", "n", "y"), Choice("yes")),
+        (KEEPABLE, ("A", "\r", "n", "\r"), Choice("no")),
         (REVERSIBLE, ("s",), Choice("stop")),
         (REVERSIBLE, ("\x03",), Choice("stop")),
         (REVERSIBLE, ("\r", "\r"), Choice("no")),
@@ -229,3 +236,9 @@ def test_an_editor_that_is_not_there_changes_nothing(monkeypatch: pytest.MonkeyP
     choice, screen = ask(REVERSIBLE, "e", "s")
     assert choice == Choice("stop")
     assert "/no/such/editor: " in screen
+
+
+def test_a_rule_is_shown_in_words_before_it_is_kept() -> None:
+    _, screen = ask(KEEPABLE, "A", "y")
+    words = "shell may run unasked for nothing but: ls."
+    assert screen.index(words) < screen.index("Keep this rule, and say yes?")
