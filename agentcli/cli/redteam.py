@@ -22,6 +22,9 @@ SUITE = Annotated[
     ),
 ]
 CASE = Annotated[str, typer.Option("--case", help="Tell one case of one suite call by call.")]
+POLICY = Annotated[
+    list[str] | None, typer.Option("--policy", help="Also with this policy; repeatable.")
+]
 LIMIT = Annotated[
     int | None, typer.Option("--limit", min=1, help="So many attacks and tasks of each suite.")
 ]
@@ -50,6 +53,7 @@ def redteam(
     case: CASE = "",
     limit: LIMIT = None,
     profile: options.PROFILE = "",
+    policy: POLICY = None,
     person: PERSON = "careful",
     ablate: ABLATE = False,
     baseline: BASELINE = None,
@@ -86,24 +90,31 @@ def redteam(
         raise UsageError("--case and --data go with one --suite", hint="Such as: --suite banking")
     config = load_config(options.workspace_of(workspace))
     who = config.profile(profile)
-    policy = policy_of(config, who, load_tools(config.tool_folders()))
+    for named in policy or ():
+        if named not in config.policy_files():
+            known = f"Policies: {', '.join(config.policy_files())}"
+            raise UsageError(f"--policy: there is no policy `{named}`", hint=known)
+    policies = tuple(dict.fromkeys([*(who.policies or ()), *(policy or ())]))
+    who = who.model_copy(update={"policies": policies})
+    rules = policy_of(config, who, load_tools(config.tool_folders()))
+    name = " + ".join([who.name, *(policy or ())])
     suites = [load_suite(name, data) for name in chosen if name != VECTORS]
     if case:
-        return tell(policy, suites[0], case, person) if suites else tell_vector(case)
+        return tell(rules, suites[0], case, person) if suites else tell_vector(case)
     found = {
-        without: [played(policy, one, limit, person, without) for one in suites]
+        without: [played(rules, one, limit, person, without) for one in suites]
         for without in (ABLATIONS if ablate else ABLATIONS[:1])
     }
     rows = found[ABLATIONS[0]]
     if VECTORS in chosen:
         rows.append(tried(limit))
-    worse = worse_than(baseline, who.name, rows)
+    worse = worse_than(baseline, name, rows)
     if as_json:
-        print_document(who.name, person, found, worse)
+        print_document(name, person, found, worse)
     else:
         print_rows(found, worse)
     if save is not None:
-        write_baseline(save, who.name, rows)
+        write_baseline(save, name, rows)
     return 1 if worse else 0
 
 

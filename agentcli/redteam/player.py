@@ -235,6 +235,7 @@ class Player:
             lambda text: text,
             lambda text: "whole",
             passages=Reader(seen, journal.read),
+            traces_all=any(rule.traced for rule in self.policy.rules),
         )
         acts = Acts(
             Asker(model, View(journal.read), Request("played", "", ()), None, lambda: 0),

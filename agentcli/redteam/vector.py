@@ -9,7 +9,16 @@ from agentcli.document import Document, joined, read_source
 from agentcli.errors import ConfigError
 from agentcli.redteam.declared import Declared
 
-Area = Literal["paths", "approvals", "mcp", "injection", "display", "toctou", "environment"]
+Area = Literal[
+    "paths",
+    "approvals",
+    "mcp",
+    "injection",
+    "display",
+    "toctou",
+    "environment",
+    "network",
+]
 # deny: it does not happen, and nobody is asked. ask: not without a person's yes.
 Expected = Literal["deny", "ask", "allow", "sanitise"]
 Words = Annotated[str, Field(min_length=1)]

@@ -56,6 +56,17 @@ def test_vectors_are_a_row_of_the_table(program: Program) -> None:
     assert ended.stdout.split()[3] == "0"
 
 
+def test_another_policy_costs_other_questions(program: Program) -> None:
+    def questions(*words: str) -> int:
+        ended = program.run("redteam", "--suite", "slack", "--limit", "20", *words, "--json")
+        assert ended.returncode == 0, ended.stdout
+        [run] = json.loads(ended.stdout)["runs"]
+        assert run["suites"][0]["ran"] == []
+        return int(run["suites"][0]["questions"])
+
+    assert questions("--policy", "open-traceable") < questions() <= questions("--policy", "strict")
+
+
 def test_more_questions_than_before_are_a_failure(program: Program, tmp_path: Path) -> None:
     baseline = tmp_path / "baseline.json"
     kept = program.run("redteam", "--suite", "slack", "--limit", "5", "--save", str(baseline))
@@ -84,6 +95,7 @@ def test_switching_parts_off_shows_what_they_are_there_for(program: Program) -> 
         (("--case", "x"), 64, "--case and --data go with one --suite"),
         (("--suite", "banking", "--case", "user_task_99"), 65, "there is no case `user_task_99`"),
         (("--suite", "vectors", "--case", "dotz"), 65, "did you mean `dots`"),
+        (("--suite", "slack", "--policy", "strickt"), 64, "there is no policy `strickt`"),
         (("--suite", "slack", "--baseline", "none.json"), 66, "none.json: there is no such file"),
         (("--suite", "slack", "--data", "."), 66, "slack.jsonl: there is no such file"),
     ],
