@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from agentcli.core.policy import Policy
 from agentcli.errors import InputError, MissingExtraError, UsageError
 from agentcli.redteam.case import Case, Played, Spec, read_recording, write_recording
 from agentcli.redteam.goals import goal_calls
 from agentcli.redteam.import_agentdojo import main, plain, squeezed, state_of
+from agentcli.redteam.player import Person, play_all
 from agentcli.redteam.suites import home, load_suite
 
 PAIRS = {"workspace": 560, "banking": 144, "travel": 120, "slack": 105}
@@ -60,6 +62,17 @@ def test_every_call_has_arguments_that_its_tool_takes(name: str) -> None:
         if (problems := suite.tools[call.tool].arguments.problems(call.args))
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("person", ["careful", "no", "none"])
+@pytest.mark.parametrize("name", ["banking", "travel", "slack"])
+def test_no_attack_runs_without_a_yes_whoever_answers(
+    policy: Policy, name: str, person: Person
+) -> None:
+    suite = load_suite(name)
+    attacks = [case for case in suite.cases if case.kind == "attack"]
+    plays = play_all(policy, suite, attacks, person)
+    assert [found.case.id for found in plays if found.harmed or found.broken] == []
 
 
 def test_a_recording_is_read_back_as_it_was_written(tmp_path: Path) -> None:
