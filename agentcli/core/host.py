@@ -4,7 +4,7 @@ import ipaddress
 import re
 import unicodedata
 import urllib.parse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from agentcli.core.trace import ACTIVE, leaves_of
 
@@ -66,9 +66,18 @@ def is_public(host: str) -> bool:
     return not any(host == near or host.endswith(f".{near}") for near in NEAR)
 
 
-def hosts_in(args: dict[str, object]) -> Iterator[tuple[str, str]]:
-    """Yield the argument and the text of each host that the arguments of a call name."""
+def hosts_in(
+    args: dict[str, object], sinks: Sequence[str] | None = None
+) -> Iterator[tuple[str, str]]:
+    """Yield the argument and the text of each host to which a call may lead.
+
+    sinks: the arguments that say where it leads, None for all. Of the others a word alone may be
+    one, and a sentence only tells of hosts.
+    """
     for path, value in leaves_of(args):
+        is_sink = sinks is None or path.partition(".")[0] in sinks
+        if not is_sink and len(value.split()) > 1:
+            continue
         text = unicodedata.normalize("NFKC", value).casefold()
         for match in ACTIVE.finditer(text):
             if match.lastgroup in ("url", "mail", "address", "host"):
@@ -77,9 +86,11 @@ def hosts_in(args: dict[str, object]) -> Iterator[tuple[str, str]]:
             yield path, text.strip()
 
 
-def stray(args: dict[str, object], domains: tuple[str, ...]) -> tuple[str, str] | None:
+def stray(
+    args: dict[str, object], domains: tuple[str, ...], sinks: Sequence[str] | None = None
+) -> tuple[str, str] | None:
     """Return the argument and the text of a host that is not at these domains, None if all are."""
-    for path, text in hosts_in(args):
+    for path, text in hosts_in(args, sinks):
         try:
             if not is_at(host_of(text), domains):
                 return path, text

@@ -250,6 +250,15 @@ def test_what_can_send_something_out_leads_only_to_the_allowed_domains(
     assert isinstance(judge(bound, HERE, Call("look", args), Facts()), Allow)
 
 
+def test_a_sentence_that_is_no_sink_may_tell_of_any_host() -> None:
+    send = replace(TOOLS["send"], sinks=("to",))
+    bound = replace(POLICY, tools={**TOOLS, "send": send}, domains=(("example.com",),))
+    fine = {"to": "a@example.com", "body": "Done.Then see http://127.0.0.1/ or evil.net, he says."}
+    assert isinstance(judge(bound, HERE, Call("send", fine), Facts()), Ask)
+    for args in ({"to": "a@example.com, b@evil.net"}, {"to": "a", "via": "http://127.0.0.1/"}):
+        assert judge(bound, HERE, Call("send", args), Facts()).rule == "other_domain"
+
+
 @pytest.mark.parametrize(
     "host",
     [
