@@ -296,4 +296,6 @@ VALUES: dict[str, Callable[[str], Iterable[str]]] = {
     "tools name": tools,
     "runs name": runs,
     "profile name": names("profiles"),
+    "policy name": names("policies"),
+    "files": lambda current: [FILES],
 }

@@ -9,6 +9,8 @@ from agentcli.cli import options
 if TYPE_CHECKING:
     from agentcli.config.layer import Layer
 
+OWN_KINDS = ("profiles", "policies", "tasks", "scripts", "tools")
+
 app = typer.Typer(help="The settings that hold here.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -86,7 +88,10 @@ def paths(workspace: options.WORKSPACE = None) -> None:
     root = root_of(options.workspace_of(workspace))
     places = [
         ("your settings", own / NAME),
-        *((f"your {kind}", own / kind) for kind in ("profiles", "tasks", "scripts", "tools")),
+        *(
+            (f"your {kind}", own / kind)
+            for kind in ("profiles", "policies", "tasks", "scripts", "tools")
+        ),
         ("your models", own / "models.yaml"),
         *([] if root is None else [("this project", root / FOLDER)]),
         ("runs", state / "runs"),

@@ -91,13 +91,14 @@ Your configuration is in @config
 
 settings.yaml  What holds where nothing else is said: agentcli config show.
 profiles/  Who works: NAME.yaml each, for --profile NAME.
+policies/  Rules about calls; always.yaml holds your answers with A.
 tasks/  What can be asked for: NAME.yaml each, for agentcli run NAME.
 scripts/  What stands in for a model: NAME.yaml each, for --model scripted:NAME.
 tools/  Your own tools: NAME.yaml and its script.
 models.yaml  More models, or other prices.
 
-Your files go before the shipped ones of the same name; a tool needs a new name. A profile goes
-before the settings, also a shipped one: agentcli config explain KEY tells.
+Your files go before the shipped ones of the same name; a tool needs a new name. A profile, even
+a shipped one, goes before the settings.
 
 What was done is in @state
 
@@ -116,10 +117,9 @@ store/  States of workspaces before changes.
 history  What was typed in chats.
 trust.json, trust/  Which projects' own files you have accepted, and the copies that count.
 
-A project may bring its own settings.yaml, profiles/, tasks/ and tools/ in .agentcli/. They
-count only once you have accepted their exact content: agentcli trust grant. After any change
-they have to be accepted anew. AGENTS.md and CLAUDE.md likewise: until then they are data, not
-instructions.
+A project may bring its own settings, profiles, policies, tasks and tools in .agentcli/. They count
+only once you have accepted their exact content (agentcli trust grant), after any change anew; so do
+AGENTS.md and CLAUDE.md, which until then are data, not instructions.
 """,
     ),
     "keys": Topic(
@@ -170,9 +170,11 @@ A tool that can be undone only under conditions (sandboxed, offline, restorable)
 irreversible where one of them does not hold.
 
 A profile can be stricter, under tiers: read_only and reversible may be allow, ask or deny,
-irreversible ask or deny; under ask it names tools that ask each time. Nothing lets an
-irreversible call run unasked: no profile, option or setting. A profile also says which tools are
-offered at all; any other is denied.
+irreversible ask or deny; under ask it names tools that ask each time. A profile also says which
+tools are offered at all; any other is denied.
+
+Rules of your own can allow, ask about or deny calls: agentcli help rules. None lets an irreversible
+call run unasked unless its file says unsafe: true, and none a privileged one.
 
 Where nobody can be asked, nothing is assumed: the run is parked with exit code 77. Answer it
 from any terminal: agentcli approve RUN.
@@ -180,6 +182,39 @@ from any terminal: agentcli approve RUN.
 A yes is bound to what was shown: the arguments, the tool, the sandbox, the named files. What was
 seen is what runs. Limits of money, steps and time are in the profile under budget, or --usd,
 --steps, --time.
+""",
+    ),
+    "rules": Topic(
+        "Rules of your own about calls.",
+        """
+Rules of your own are in policies, which settings and profiles name under policies; those of all of
+them hold together: agentcli policy list. A rule has a name, an effect (allow, ask, deny) and what
+calls it fits; what it leaves out, any call fits:
+
+tool, tier, role, origin  One or several; of a tool also `*` and `?`.
+when  By argument, as to or items.*.name: equals, one_of, prefix, pattern, host, path, min, max.
+command  The first words of a shell command, as git push.
+traced  true: each value comes from you or a trusted tool. Only with allow.
+folder, expires  Only there, and only before that day.
+reason, examples  What is told; calls under match and no_match that agentcli policy check tries.
+
+Deny goes before ask, ask before allow, whatever the order. In doubt, as over an argument that is
+not there, a rule that allows does not fit and one that asks or denies does. Beside rules a policy
+may have protected paths (no call writes them, none reads them unasked), domains (where what can
+send data out may lead) and limits (calls and per_minute, by tool). agentcli policy why 'CALL' says
+what would become of a call, and by which rule.
+
+A rule lets irreversible calls run unasked only if its file says unsafe: true, as the policy
+open-traceable does, which nothing names by default. No rule lets privileged calls run, what the
+profile denies, or what the injection rule asks about, unless unsafe: {injection: [PART]} in your
+own settings or profile leaves out a part of it: plan, argument, token or private. That is said
+before each run.
+
+Who has which role is in your settings under roles: {NAME: [USER]}; who has several says which:
+--role NAME.
+
+With A at a question you keep a narrow rule for such calls, in this project and for 30 days. It is
+shown before it is kept, and holds from the next run on: agentcli policy tidy.
 """,
     ),
     "approval": Topic(

@@ -8,6 +8,7 @@ import typer
 
 from agentcli.cli import options
 from agentcli.cli.consent import agree
+from agentcli.cli.words import counted
 from agentcli.errors import AgentcliError, MissingFileError, UsageError
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def settings_effects(path: Path) -> Iterator[str]:
 
 
 def named_effects(kind: str, path: Path) -> Iterator[str]:
-    """Yield what a profile, task or tool is, and whose place it takes."""
+    """Yield what a profile, task, policy or tool is, and whose place it takes."""
     from agentcli import asset
 
     other = asset.named_files(kind).get(path.stem) if kind in ("profiles", "tasks") else None
@@ -144,6 +145,14 @@ def named_effects(kind: str, path: Path) -> Iterator[str]:
         yield f"{kind[:-1]} {path.stem}: takes the place of the {whose} one"
     elif kind in ("profiles", "tasks"):
         yield f"{kind[:-1]} {path.stem}: can be used by its name"
+    elif kind == "policies":
+        from agentcli.config.policy import load_policy
+
+        policy = load_policy(path)
+        rules = [rule.name for rule in policy.rules if rule.effect == "allow"]
+        lets = f", of which these let calls run: {', '.join(rules)}" if rules else ""
+        unsafe = "; unsafe: also what cannot be undone" if policy.file.unsafe and rules else ""
+        yield f"policy {path.stem}: {counted(len(policy.rules), 'rule')}{lets}{unsafe}"
     elif kind == "tools":
         from agentcli.tool.manifest import load_manifest
 

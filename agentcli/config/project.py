@@ -130,7 +130,7 @@ def read_files(root: Path) -> dict[str, bytes]:
         if len(found) > FILES_AT_MOST or size > BYTES_AT_MOST:
             raise ConfigError(
                 f"{root / FOLDER}: more than {FILES_AT_MOST} files or {BYTES_AT_MOST:,} bytes",
-                hint="Only settings.yaml, profiles, tasks and tools belong there.",
+                hint="Only settings.yaml, profiles, policies, tasks and tools belong there.",
             )
     return found
 
