@@ -57,6 +57,7 @@ TURNS: list[dict[str, Any]] = [
     {"delay_ms": 60, "calls": [make("pay", "pay0", 80, 80)]},
     {"delay_ms": 60, "text": "All of it is done.", "token_ms": 20},
 ]
+LONGEST_S = 120  # that one process may go on
 CALLS = [call for turn in TURNS for call in turn.get("calls", ())]
 NAMES = [call["args"]["name"] for call in CALLS]
 
@@ -102,7 +103,9 @@ class Victim:
         child.delayafterclose = child.ptyproc.delayafterclose = 0
         try:
             is_time = self.moment() if kill else lambda: False
+            until = time.monotonic() + LONGEST_S
             while not is_time():
+                assert time.monotonic() < until, "it waits for something that nobody answers"
                 match child.expect(SHOWN, 0.003):
                     case 0:
                         child.send("pay\r")
@@ -211,6 +214,7 @@ def make_victim(folder: Path, seed: int, seen: Counter[str]) -> Victim:
     for name, tool in TOOLS.items():
         numbers = {key: {"type": "integer"} for key in ("before_ms", "after_ms")}
         manifest = {
+            "labels": {"integrity": "tool"},  # or what is reversible would ask once it was used
             "name": name,
             "version": 1,
             "description": "Leaves a line.",
