@@ -1,5 +1,6 @@
 """Paths as arguments name them: compared by their parts, however they are spelled."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -95,3 +96,24 @@ def guard_of(patterns: tuple[str, ...]) -> Guard:
         return "holds" if holds else ""
 
     return look
+
+
+@lru_cache(maxsize=64)
+def names_of(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names, each of which is in what is protected, of those that begin with a dot."""
+    parts = {part for p in patterns if not p.startswith("!") for part in parts_of(p)}
+    return tuple(re.sub(r"[*?]", "x", folded(part)) for part in sorted(parts) if part[0] == ".")
+
+
+def could_name(word: str, patterns: tuple[str, ...]) -> bool:
+    """Say whether a shell could make a protected name of a word with `*`, `?`, `[...]` or `{...}`.
+
+    What begins otherwise does not fit a name with a dot.
+    """
+    for part in word.split("/"):
+        if part[:1] not in (".", "{") or not re.search(r"[*?\[{]", part):
+            continue
+        fits = hidden_names((re.sub(r"\{.*\}?", "*", folded(part)),))
+        if any(map(fits, names_of(patterns))):
+            return True
+    return False

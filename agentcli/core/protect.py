@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from agentcli.core.command import Command
-from agentcli.core.place import KINDS, MOST, Guard, Kind, forms_of, guard_of
+from agentcli.core.place import KINDS, MOST, Guard, Kind, could_name, forms_of, guard_of
 from agentcli.core.record import Record
 from agentcli.core.step import Args, Call
 from agentcli.core.tool import Facts, RiskTier, ToolRule
@@ -26,6 +26,8 @@ def protection(
     guard, found = guard_of(patterns), None
     for path, writes in named(rule, call, facts, tier):
         kind = kind_of(path, guard, facts)
+        if facts.commands and could_name(path, patterns):
+            kind = "in"
         if not kind or (kind == "holds" and not writes):
             continue
         verb = "written" if writes else "read"
@@ -54,7 +56,7 @@ def named(rule: ToolRule, call: Call, facts: Facts, tier: RiskTier) -> Iterator[
         for command in facts.commands:
             for word in words_of(command):
                 words.add(word)
-                yield word, command.power == "writes"
+                yield word, command.power == "writes" or command.words[0].startswith(">")
         for path in facts.places.keys() - words:  # behind a `cd`
             yield path, changes
         return

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
+from agentcli.core.command import Command
 from agentcli.core.host import host_of, is_at
 from agentcli.core.linear import TooMuchError, linear
 from agentcli.core.place import folded, forms_of, is_below, parts_of
@@ -136,14 +137,26 @@ def runs(commands: tuple[tuple[str, ...], ...], facts: Facts, *, every: bool) ->
             any(one.words[: len(words)] == words for words in commands) for one in facts.commands
         )
     return bool(facts.unparsed) or any(
-        may_be(one.words, words) for one in facts.commands for words in commands
+        may_be(one, words) for one in facts.commands for words in commands
     )
 
 
-def may_be(words: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
-    """Say whether a command could be the wanted one, with options between its words."""
+def may_be(command: Command, wanted: tuple[str, ...]) -> bool:
+    """Say whether a command could be the wanted one, with options between its words.
+
+    Also behind a wrapper such as `env`, or by words that are known only while it runs.
+    """
+    words = command.words
     if not words or any(char in words[0] for char in "$`*?[{~"):
         return True
+    if command.power == "reads":
+        return is_called(words, wanted)
+    if command.power in ("runs", "unknown") and any("$" in word or "`" in word for word in words):
+        return True
+    return any(is_called(words[start:], wanted) for start in range(len(words)))
+
+
+def is_called(words: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
     if words[0].rpartition("/")[2].casefold() != wanted[0].casefold():
         return False
     rest = iter(words[1:])

@@ -129,6 +129,9 @@ def commands(*words: str, unparsed: str = "") -> Facts:
         (commands("/usr/bin/git push"), False, True),
         (commands("git status"), False, False),
         (commands("$X push"), False, True),
+        (commands("env -i git push"), False, True),
+        (commands("bash -c $X"), False, True),
+        (commands("echo push"), False, False),
         (commands("ls", unparsed="a loop"), False, True),
         (commands("git push", unparsed="a loop"), False, True),
         (Facts(), False, False),  # no shell call
@@ -336,6 +339,12 @@ def test_only_the_arguments_that_name_files_are_paths() -> None:
         ("rm hooks/x", "writes", {".git/hooks/x": ".git/hooks/x"}, Deny),  # behind a cd
         ("cat link", "reads", {"link": ".env"}, Ask),
         ("rm -rf .git", "writes", {}, Deny),
+        ("rm .e*", "writes", {}, Deny),
+        ("rm .{env,x}", "writes", {}, Deny),
+        ("> .e?v", "unknown", {}, Deny),
+        ("cat $HOME/.[e]nv", "reads", {}, Ask),
+        ("rm *", "writes", {}, Allow),
+        ("rm .cache*", "writes", {}, Allow),
         ("ls .git", "reads", {}, Allow),
     ],
 )
