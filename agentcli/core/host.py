@@ -11,6 +11,7 @@ from agentcli.core.trace import ACTIVE, leaves_of
 NAME = re.compile(
     r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9][a-z0-9-]*\Z"
 )
+LOCAL = re.compile(r"[\w.!#$%&'*+=^`{|}~-]+\Z")  # of a mail address
 LIKE_A_HOST = re.compile(r"(?:[\w-]+\.)+[^\W\d_]{2,}\.?\Z")
 LIKE_AN_ADDRESS = re.compile(r"(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|\d+)){0,3}\Z")
 # Names that lead to this machine or its surroundings without an address.
@@ -30,8 +31,12 @@ def host_of(value: str) -> str:
         netloc = urllib.parse.urlsplit(text).netloc
         if "@" in netloc:
             raise ValueError("a name before the host")
+    elif "@" in text:
+        local, netloc = text.split("@", 1)
+        if not LOCAL.match(local) or re.search(r"[/:,;?#@]", netloc):
+            raise ValueError("not one address")
     else:
-        netloc = text.rpartition("@")[2].partition("/")[0]
+        netloc = text.partition("/")[0]
     if netloc.startswith("["):
         return str(ipaddress.ip_address(netloc[1:].partition("]")[0]))
     return named(netloc.partition(":")[0])

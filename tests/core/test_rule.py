@@ -58,7 +58,11 @@ def fits(rule: PolicyRule, args: dict[str, Any], facts: Facts = NOTHING) -> bool
             ["example.com"],
             ["example.com", "https://EXAMPLE.com/a?b=c", "a.example.com", "x@example.com"],
             ["example.com.evil.net", "notexample.com", "https://evil.net/example.com", "a@evil.de"],
-            ["https://example.com@evil.net", "https:\\\\example.com", "", 5, "a b"],
+            [
+                *("https://example.com@evil.net", "https:\\\\example.com", "", 5, "a b"),
+                *("b@evil.net,a@example.com", "evil.net/@example.com", "a@evil.net@example.com"),
+                *("mailto:a@evil.net?b@example.com", "https://a.net,https://example.com"),
+            ],
         ),
         ("host", ["xn--bcher-kva.example"], ["https://Bücher.example/"], ["bucher.example"], []),
         (
