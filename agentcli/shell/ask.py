@@ -126,7 +126,7 @@ def choose(card: Card, keys: Keys, color: bool) -> Choice | None:
     session = ""
     if card.offers_session:
         session = f" · a every reversible {escaped(card.tool)} of this session"
-    always = " · A always, by a rule" if card.always else ""
+    always = " · A always" if card.always else ""
     words = f"y yes, once{session}{always} · e edit · n no · s stop [no] "
     keys.arm()
     keys.say(style(words, "bold", color=color))
