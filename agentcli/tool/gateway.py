@@ -114,7 +114,7 @@ class Gateway:
             parsed = parse(str(call.args[tool.manifest.shell]))
             parsed = await asyncio.to_thread(with_repositories, parsed, Path(self.spec.workspace))
             facts = replace(facts, commands=parsed.commands, unparsed=parsed.problem)
-        facts = replace(facts, places=await self.places(tool, call.args, parsed))
+        facts = replace(facts, places=self.places(tool, call.args, parsed))
         if isinstance(tool.manifest.compensate, Restore):
             snapshot = await asyncio.to_thread(self.snapshots.take)
             # What a call changes in a mount is in no snapshot.
@@ -237,15 +237,16 @@ class Gateway:
         is_hidden = hidden_names(self.spec.hidden)
         return await asyncio.to_thread(named_files, root, names, is_hidden) if names else {}
 
-    async def places(self, tool: LoadedTool, args: Args, parsed: Parsed) -> dict[str, str]:
-        """Return where the paths that a call names really lead, where that is another place."""
+    def places(self, tool: LoadedTool, args: Args, parsed: Parsed) -> dict[str, str]:
+        """Return where the paths that a call names really lead, where that is another place.
+
+        In no thread: it takes microseconds, and calls of one turn stay in their order.
+        """
         root = Path(self.spec.workspace)
         names = [*paths_in(tool.rule, args), *all_words(parsed.commands)]
-        found = await asyncio.to_thread(places_of, root, names)
         # Behind a `cd` a path is another one than the word that names it.
         moved = [path for path in parsed.paths if path not in names]
-        behind = await asyncio.to_thread(places_of, root, moved)
-        return {**dict(zip(moved, moved, strict=True)), **found, **behind}
+        return {**dict(zip(moved, moved, strict=True)), **places_of(root, [*names, *moved])}
 
     def job(self, tool: LoadedTool, args: Args, **env: str) -> Job:
         """Return the job of a call, with what its environment tells."""

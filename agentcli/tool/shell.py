@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from agentcli.core.command import Command, Parsed, Power
+from agentcli.tool.document import without_documents
 from agentcli.tool.known import names
 from agentcli.tool.power import NAME, is_plain, power_of, sets, short
 from agentcli.tool.power import test as judge_test
@@ -66,7 +67,7 @@ def parse(command: str, shell: str = "bash", depth: int = 0) -> Parsed:
         return Parsed()
     reader = Reader(shell, depth)
     try:
-        reader.read(command)
+        reader.read(without_documents(command))
     except ProblemError as problem:
         return Parsed(tuple(reader.commands), tuple(reader.paths), str(problem))
     commands = reader.commands
@@ -389,6 +390,8 @@ class Reader(WordReader):
                 raise ProblemError("words stand behind a redirection")
             return None
         [word] = words or [Word("")]
+        if operator == "<" and word.text == "/dev/null":
+            return None
         if operator in (">&", "<&") and word.fixed and re.fullmatch(r"\d+-?|-", word.text):
             return None
         self.keep_path(word.text)
