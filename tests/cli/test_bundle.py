@@ -136,10 +136,10 @@ def test_a_bundle_of_a_newer_program_is_refused_as_such(program: Program) -> Non
     ledger = Path(played.document["ledger"])
     data = ledger.read_bytes()
     program.run("runs", "export", "last", "--bundle", "x.agentrun")
-    ledger.write_bytes(data.replace(b'"version":2,', b'"version":3,"new":1,'))
+    ledger.write_bytes(data.replace(b'"version":3,', b'"version":4,"new":1,'))
     for words in (("runs", "show"), ("runs", "export", "last", "--svg", "-")):
         ended = program.run(*words)
-        assert "written as version 3" in ended.stderr
+        assert "written as version 4" in ended.stderr
         assert (ended.returncode, ended.stdout) == (73, "")
 
 

@@ -206,6 +206,7 @@ def add_tools(program: Program) -> None:
         "tier": "reversible",
         "egress": False,
         "idempotent": False,
+        "labels": {"integrity": "tool"},  # or the second call would ask
         "parameters": PARAMETERS,
     }
     undo = {"call": {"tool": "cancel", "args": {"what": "{args.what}", "id": "{result.number}"}}}

@@ -96,8 +96,8 @@ def test_what_holds_no_whole_record_is_no_ledger(tmp_path: Path, content: bytes)
 
 def test_a_newer_ledger_is_refused_as_such(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
-    path.write_bytes(LINES[0].replace(b'"version":2', b'"version":3'))
-    with pytest.raises(LedgerError, match="written as version 3"):
+    path.write_bytes(LINES[0].replace(b'"version":3', b'"version":4'))
+    with pytest.raises(LedgerError, match="written as version 4"):
         read_ledger(path)
 
 
