@@ -134,7 +134,7 @@ def why(
     """Say what would become of a call, by which rule, and what is assumed for that.
 
     agentcli policy why 'shell git push'
-    agentcli policy why 'read_file {"path": ".env"}' --as dev
+    agentcli policy why 'read_file {"path": ".ssh"}' --as dev
     """
     import time
 

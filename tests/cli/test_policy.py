@@ -48,8 +48,8 @@ def test_the_shipped_policies_do_what_they_say(program: Program) -> None:
     ("asked", "verdict", "by"),
     [
         ("read_file a.txt", "allow", "read_only_runs"),
-        ("read_file .env", "ask", "protected_path"),
-        ("shell cat .env", "ask", "protected_path"),
+        ("read_file .npmrc", "ask", "protected_path"),
+        ("shell cat .npmrc", "ask", "protected_path"),
         ('write_file {"path": ".git/hooks/pre-commit", "content": ""}', "deny", "protected_path"),
         ("shell echo x > ~/.bashrc", "deny", "protected_path"),
         ("shell rm -rf /", "deny", "no-wiping"),
@@ -219,7 +219,7 @@ def test_a_projects_policy_counts_once_trusted_and_only_adds(program: Program) -
     grant(program)
     asked = why(program, "calculator 1")["clean"]
     assert (asked["rule"], asked["at"]) == ("lax", ".agentcli/policies/default.yaml:3")
-    assert why(program, "read_file .env")["clean"]["rule"] == "protected_path"
+    assert why(program, "read_file .npmrc")["clean"]["rule"] == "protected_path"
 
 
 @pytest.mark.parametrize("key", ["unsafe: {injection: [plan]}", "roles: {boss: [me]}"])
