@@ -58,7 +58,7 @@ def test_a_kept_rule_holds_from_the_next_run_on_and_only_there(folder: Path) -> 
     assert verdict(policy, folder, "src/a/c.py").startswith("always-write-file-")
     for path in ("src/c.py", "src/a/../c.py", "/etc/passwd", "src/A/c.py"):
         assert verdict(policy, folder, path) == "reversible_asks", path
-    assert verdict(policy, folder, "src/a/.env") == "protected_path"
+    assert verdict(policy, folder, "src/a/.npmrc") == "protected_path"
 
 
 def test_none_is_offered_for_what_cannot_be_undone_or_reaches_out_while_tainted(
