@@ -15,45 +15,67 @@ SHORTEST_KNOWN = 8
 # Formats are those that the issuers document; the group `secret`, or else all, is the secret.
 RULES: tuple[tuple[str, str, str], ...] = (
     ("anthropic_key", r"sk-ant-[A-Za-z0-9_-]{20,}", "sk-ant-"),
-    ("openai_key", r"sk-(?:proj-|svcacct-)?[A-Za-z0-9_-]{32,}", "sk-"),
+    ("openai_key", r"(?<![A-Za-z0-9])sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{32,}", "sk-"),
     ("aws_key_id", r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b", "sia"),
     ("aws_key_id", r"\bAKIA[A-Z0-9]{16}\b", "akia"),
     (
         "aws_secret",
-        r"aws_?secret_?(?:access_?)?key\W{1,8}(?P<secret>[A-Za-z0-9/+=]{40})",
-        "aws",
+        r"(?i:aws_?secret_?(?:access_?)?key|secret_?access_?key)\W{1,8}"
+        r"(?P<secret>[A-Za-z0-9/+=]{40})",
+        "secret",
     ),
     ("github_token", r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})", "gh"),
-    ("github_token", r"\bgithub_pat_[A-Za-z0-9_]{40,}", "github_pat_"),
-    ("gitlab_token", r"\bglpat-[A-Za-z0-9_-]{20,}", "glpat-"),
+    ("github_token", r"github_pat_[A-Za-z0-9_]{40,}", "github_pat_"),
+    (
+        "gitlab_token",
+        r"\bgl(?:pat|dt|rt|ptt|soat|cbt|ft|imt|agent|oas)-[A-Za-z0-9_-]{20,}",
+        "gl",
+    ),
     ("slack_token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}", "xox"),
+    ("slack_token", r"xapp-\d-[A-Za-z0-9-]{20,}", "xapp-"),
     ("slack_hook", r"https://[^\s/]*slack[^\s/]*/services/[A-Za-z0-9/]{20,}", "/services/"),
     ("stripe_key", r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}", "k_"),
-    ("google_key", r"\bAIza[A-Za-z0-9_-]{35}", "aiza"),
-    ("npm_token", r"\bnpm_[A-Za-z0-9]{36}", "npm_"),
-    ("pypi_token", r"\bpypi-[A-Za-z0-9_-]{50,}", "pypi-"),
+    ("stripe_key", r"whsec_[A-Za-z0-9]{32,}", "whsec_"),
+    ("google_key", r"GOCSPX-[A-Za-z0-9_-]{28}", "gocspx-"),
+    ("google_key", r"AIza[A-Za-z0-9_-]{35}", "aiza"),
+    ("npm_token", r"npm_[A-Za-z0-9]{36}", "npm_"),
+    ("pypi_token", r"pypi-[A-Za-z0-9_-]{50,}", "pypi-"),
     ("hf_token", r"\bhf_[A-Za-z0-9]{30,}", "hf_"),
     ("sendgrid_key", r"\bSG\.[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{40,}", "sg."),
     ("digitalocean_token", r"\bdo[opr]_v1_[a-f0-9]{64}", "_v1_"),
     ("telegram_token", r"\b\d{8,10}:AA[A-Za-z0-9_-]{33}", ":aa"),
-    ("azure_key", r"AccountKey=(?P<secret>[A-Za-z0-9+/=]{40,})", "accountkey="),
-    ("jwt", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}", "eyj"),
+    (
+        "azure_key",
+        r"(?i:account_?key|storage_?key|shared_?access_?key)\W{1,8}"
+        r"(?P<secret>[A-Za-z0-9+/]{40,}={0,2})",
+        "key",
+    ),
+    ("jwt", r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}", "eyj"),
     (
         "private_key",
-        r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----",
-        "private key-----",
+        r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?"
+        r"-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----",
+        "private key",
     ),
     ("bearer", r"(?i:bearer)\s+(?P<secret>[A-Za-z0-9._~+/-]{20,}=*)", "bearer"),
     ("url_password", r"\b[a-z][a-z0-9+.-]*://[^\s/:@]+:(?P<secret>[^\s/@]{3,})@", "://"),
     (
         "password",
-        r"(?i:passwo?r?d|secret|token|api_?key)[\"']?\s*[:=]\s*[\"']?"
+        # No variable, `$NAME_2`, and nothing that is looked up, `settings.token_2`.
+        r"(?i:passwo?r?d|secret|token|api_?key)[\"']?\s*(?:[:=]>?|\bis\b:?)\s*[\"']?"
+        r"(?!\$[A-Z_][A-Z0-9_]*\b|[A-Za-z_]+(?:\.[A-Za-z_]\w*)+(?![\w!@#$%^&*+/=~-]))"
         r"(?P<secret>(?=[^\s\"']*\d)[A-Za-z0-9_!@#$%^&*+/.=~-]{12,})",
         "",
     ),
 )
 ASSIGNED = re.compile(r"passw|pwd|secret|token|api_?key", re.IGNORECASE)
 ASSIGNED_WORDS = ("passw", "pwd", "secret", "token", "key")  # one in all that ASSIGNED finds
+# A private key whose last line has not ended: none of it may be shown yet.
+KEY_BEGUN = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"(?:(?!-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[^\r\n]*[\r\n])[\s\S])*\Z"
+)
+MOST_HELD = 65_536
 COMPILED = [(name, re.compile(pattern), word) for name, pattern, word in RULES]
 
 
@@ -130,6 +152,34 @@ class Redactor:
         return merged(sorted(found))
 
 
+class CleanStream:
+    """Takes secrets out of a text that comes in pieces, cut anywhere.
+
+    clean: for a whole text. A line is given back once it has ended, a private key once it is whole.
+    """
+
+    def __init__(self, clean: Callable[[str], str]) -> None:
+        self.clean = clean
+        self.held = ""
+
+    def feed(self, text: str) -> str:
+        """Return what of the text so far can be shown and has not been, without its secrets."""
+        self.held += text
+        end = max(self.held.rfind("\n"), self.held.rfind("\r")) + 1
+        begun = KEY_BEGUN.search(self.held)
+        if begun is not None:
+            end = min(end, begun.start())
+        if len(self.held) > MOST_HELD:
+            end = len(self.held)
+        ready, self.held = self.held[:end], self.held[end:]
+        return self.clean(ready)
+
+    def finish(self) -> str:
+        """Return the rest."""
+        rest, self.held = self.held, ""
+        return self.clean(rest)
+
+
 def name_by(key: bytes, secret: str) -> str:
     """Return what a secret is called: nothing can be told from it without the key."""
     return hmac.digest(key, secret.encode("utf-8", "surrogatepass"), "sha256").hex()[:16]
@@ -179,10 +229,20 @@ def restore(text: str, find: Callable[[str], str | None]) -> str:
 
 
 def forms_of(secret: str) -> set[str]:
-    """Return a secret as it is, in base64 and percent-encoded."""
+    """Return a secret as it is, in base64, in hex and percent-encoded.
+
+    In base64 also as it stands in the midst of more, as in `user:password`.
+    """
     raw = secret.encode("utf-8", "surrogatepass")
-    plain = base64.b64encode(raw).decode().rstrip("=")
-    return {secret, plain, base64.urlsafe_b64encode(raw).decode().rstrip("="), quote(secret, "")}
+    forms = {secret, quote(secret, ""), raw.hex(), raw.hex().upper()}
+    for before in range(3):
+        whole = base64.b64encode(bytes(before) + raw).decode().rstrip("=")
+        # The first and last letters hold bits of the neighbours.
+        inner = whole[(before * 8 + 5) // 6 : (before + len(raw)) * 8 // 6]
+        forms |= {inner, inner.replace("+", "-").replace("/", "_")}
+        if not before:
+            forms |= {whole, whole.replace("+", "-").replace("/", "_")}
+    return {form for form in forms if form == secret or len(form) >= SHORTEST_KNOWN}
 
 
 def map_strings(value: Any, change: Callable[[str], str], names: Container[str] = ()) -> Any:

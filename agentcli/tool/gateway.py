@@ -1,6 +1,7 @@
 """The only way to a tool: validate, find the facts, and run exactly what was judged."""
 
 import asyncio
+import codecs
 import json
 import os
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,6 +16,7 @@ from agentcli.core.command import Parsed
 from agentcli.core.event import Failed, OutputChunk, Prepared, Probed, Started, ToolEnded
 from agentcli.core.label import Label
 from agentcli.core.protect import all_words, paths_in
+from agentcli.core.redact import CleanStream
 from agentcli.core.sandbox import MOUNTS, Job, JobEnd, SandboxSpec, hidden_names
 from agentcli.core.step import Args, Call, Prepare, Probe, RunTool
 from agentcli.core.tool import RESTORE, Facts, Undo
@@ -166,13 +168,22 @@ class Gateway:
             text = f"The state before the call cannot be kept: {error.strerror}"
             return Failed(start.id, "unavailable", text)
         try:
-            end = await sandbox.run(
-                job, lambda data: show(OutputChunk(start.id, self.clean(decoded(data))))
-            )
+            end = await sandbox.run(job, self.shower(start, show))
         except UnavailableError as error:
             return Failed(start.id, "unavailable", with_hint(error))
         ended = replace(self.ended(start, run, tool, end), label=tool.rule.label)
         return await self.with_undo(ended, run, end, before)
+
+    def shower(self, start: Started, show: Show) -> Callable[[bytes], None]:
+        """Return what shows the output of a call as it comes, without secrets cut in two."""
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        stream = CleanStream(self.clean)
+
+        def put(data: bytes) -> None:
+            if text := stream.feed(decode(data)):
+                show(OutputChunk(start.id, text))
+
+        return put
 
     async def with_undo(
         self, ended: ToolEnded, run: RunTool, end: JobEnd, before: str

@@ -1,10 +1,12 @@
+import base64
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcli.core.redact import MARK, Redactor, known_secrets, restore
+from agentcli.core.redact import MARK, CleanStream, Redactor, known_secrets, restore
+from tests.fake.secrets import harmless, samples
 
 KEY = b"k" * 32
 SECRETS = {
@@ -51,6 +53,40 @@ def test_known_values_are_found_plain_and_encoded() -> None:
     for text in ("s3cr3t/värde", "czNjcjN0L3bDpHJkZQ==", "s3cr3t%2Fv%C3%A4rde"):
         assert text.rstrip("=") not in redactor.clean(f"x {text} y")
     assert redactor.clean("/root") == "/root"
+
+
+def test_nearly_every_made_up_secret_is_found_and_hardly_anything_else() -> None:
+    redactor = Redactor(KEY)
+    made = list(samples(50))
+    missed = [one for one in made if one.secret in redactor.clean(one.text)]
+    assert len({one.kind for one in made}) == 23
+    assert len(missed) <= len(made) // 100, missed
+    others = list(harmless())
+    marked = [text for text in others if redactor.clean(text) != text]
+    assert len(others) >= 150
+    assert len(marked) <= len(others) * 2 // 100, marked
+
+
+@pytest.mark.parametrize("around", ["", "u:", "ab:", "x:y:"])
+def test_a_known_value_is_found_encoded_with_what_stands_around_it(around: str) -> None:
+    known = "s3cr3t-värde-77"
+    raw = f"{around}{known}!".encode()
+    cleaned = Redactor(KEY, [known])
+    for text in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()):
+        assert "[REDACTED:known:" in cleaned.clean(f"Basic {text} ok")
+    assert cleaned.clean(known.encode().hex()).startswith("[REDACTED:known:")
+    assert cleaned.clean(known.encode().hex().upper()).startswith("[REDACTED:known:")
+
+
+@given(st.integers(0, 10_000), st.integers(1, 60))
+def test_no_cut_of_a_stream_lets_a_secret_through(seed: int, size: int) -> None:
+    made = list(samples(1, seed))
+    text = "\n".join(one.text for one in made)
+    redactor = Redactor(KEY)
+    stream = CleanStream(redactor.clean)
+    shown = [stream.feed(text[at : at + size]) for at in range(0, len(text), size)]
+    whole = "".join([*shown, stream.finish()])
+    assert [one.kind for one in made if len(one.secret) > 30 and one.secret in whole] == []
 
 
 def test_equal_secrets_have_equal_marks_and_another_key_gives_others() -> None:
