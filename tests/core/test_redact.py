@@ -5,10 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcli.core.redact import MARK, CleanStream, Redactor, known_secrets, restore
+from agentcli.core.redact import (
+    MARK,
+    RULES,
+    CleanStream,
+    Redactor,
+    known_secrets,
+    may_hold,
+    restore,
+)
 from tests.fake.secrets import harmless, samples
 
 KEY = b"k" * 32
+ASCII = st.characters(max_codepoint=127)
 SECRETS = {
     "anthropic_key": "sk-ant-api03-AbCdEfGhIjKlMnOpQrStUvWx",
     "aws_key_id": "AKIAIOSFODNN7EXAMPLE",
@@ -87,6 +96,11 @@ def test_no_cut_of_a_stream_lets_a_secret_through(seed: int, size: int) -> None:
     shown = [stream.feed(text[at : at + size]) for at in range(0, len(text), size)]
     whole = "".join([*shown, stream.finish()])
     assert [one.kind for one in made if len(one.secret) > 30 and one.secret in whole] == []
+
+
+@given(st.sampled_from(RULES).flatmap(lambda rule: st.from_regex(rule[1], alphabet=ASCII)))
+def test_the_quick_look_lets_nothing_pass_that_a_rule_would_find(text: str) -> None:
+    assert may_hold(text)
 
 
 def test_equal_secrets_have_equal_marks_and_another_key_gives_others() -> None:
