@@ -48,6 +48,25 @@ LOOK_MS = 10_000  # for a preview or a probe
 PREVIEW_CHARS = 20_000
 
 
+class Shown:
+    """Shows the output of a call as it comes, line by line, so that no secret is cut in two."""
+
+    def __init__(self, start: Started, show: Show, clean: Callable[[str], str]) -> None:
+        self.start, self.show = start, show
+        self.decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self.stream = CleanStream(clean)
+
+    def put(self, data: bytes) -> None:
+        self.say(self.stream.feed(self.decode(data)))
+
+    def finish(self) -> None:
+        self.say(self.stream.feed(self.decode(b"", True)) + self.stream.finish())
+
+    def say(self, text: str) -> None:
+        if text:
+            self.show(OutputChunk(self.start.id, text))
+
+
 @dataclass
 class Gateway:
     """One for each run.
@@ -168,22 +187,13 @@ class Gateway:
             text = f"The state before the call cannot be kept: {error.strerror}"
             return Failed(start.id, "unavailable", text)
         try:
-            end = await sandbox.run(job, self.shower(start, show))
+            shown = Shown(start, show, self.clean)
+            end = await sandbox.run(job, shown.put)
+            shown.finish()
         except UnavailableError as error:
             return Failed(start.id, "unavailable", with_hint(error))
         ended = replace(self.ended(start, run, tool, end), label=tool.rule.label)
         return await self.with_undo(ended, run, end, before)
-
-    def shower(self, start: Started, show: Show) -> Callable[[bytes], None]:
-        """Return what shows the output of a call as it comes, without secrets cut in two."""
-        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        stream = CleanStream(self.clean)
-
-        def put(data: bytes) -> None:
-            if text := stream.feed(decode(data)):
-                show(OutputChunk(start.id, text))
-
-        return put
 
     async def with_undo(
         self, ended: ToolEnded, run: RunTool, end: JobEnd, before: str

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from agentcli.core.command import Command
-from agentcli.core.event import Failed, Prepared, Started, ToolEnded
+from agentcli.core.event import Failed, OutputChunk, Prepared, Signal, Started, ToolEnded
 from agentcli.core.sandbox import Job, JobEnd, Mount, SandboxFacts, SandboxSpec
 from agentcli.core.step import Call, Prepare, Probe, RunTool
 from agentcli.core.tool import RESTORE, Facts, Undo, tier_of
-from agentcli.tool.gateway import NEW_SESSION, SESSION_LOST, Gateway
+from agentcli.tool.gateway import NEW_SESSION, SESSION_LOST, Gateway, Shown
 from agentcli.tool.snapshot import Snapshots
 from tests.fake.script import shipped
 
@@ -223,3 +223,15 @@ def test_what_the_sandbox_really_runs_on_is_a_fact_of_the_call(folder: Path) -> 
     bench = Bench(folder)
     bench.sandbox.facts = SandboxFacts("docker", isolated=True, offline=True, image="sha256:1")
     assert bench.facts("shell", command="ls").image == "sha256:1"
+
+
+def test_output_is_shown_by_whole_lines_and_its_last_one_at_the_end() -> None:
+    act = RunTool(Call("shell", {"command": "x"}), Facts(), prepared=1)
+    signals: list[Signal] = []
+    hidden = Shown(Started(("t", 1), act), signals.append, lambda text: text.replace("key", "***"))
+    for piece in (b"one\nk", b"ey: caf\xc3", b"\xa9\n$ k", b"ey"):
+        hidden.put(piece)
+    shown = [signal.text for signal in signals]
+    assert shown == ["one\n", "***: café\n"]
+    hidden.finish()
+    assert signals[-1] == OutputChunk(("t", 1), "$ ***")
