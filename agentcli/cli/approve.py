@@ -52,7 +52,7 @@ def approve(
     def work() -> int:
         from agentcli import asset
         from agentcli.compose.approve import asking_of
-        from agentcli.ledger.folder import find_run
+        from agentcli.ledger.find import find_run
 
         refuse_mixed(no, reason, show, bound, export, signature)
         asking = asking_of(find_run(asset.state_home(), run))

@@ -73,7 +73,7 @@ def repair(
     """
     from agentcli import asset
     from agentcli.core.visible import visible
-    from agentcli.ledger.folder import find_run
+    from agentcli.ledger.find import find_run
     from agentcli.ledger.repair import find_cut
     from agentcli.ledger.repair import repair as repair_run
     from agentcli.loop.perform import now_us
@@ -117,7 +117,7 @@ def sign(
 
     from agentcli import asset
     from agentcli.errors import InputError, LedgerBusyError
-    from agentcli.ledger.folder import find_run
+    from agentcli.ledger.find import find_run
     from agentcli.ledger.proof import is_written, refuse_damaged
     from agentcli.ledger.signature import SIGNATURE
     from agentcli.ledger.signature import sign as sign_head
@@ -160,7 +160,7 @@ def redact(
     """
     from agentcli import asset
     from agentcli.errors import InputError
-    from agentcli.ledger.folder import find_run
+    from agentcli.ledger.find import find_run
     from agentcli.ledger.redaction import find_private, kept_elsewhere
     from agentcli.ledger.redaction import redact as redact_run
     from agentcli.loop.perform import now_us

@@ -40,7 +40,7 @@ def list_dead(
     from agentcli.cli.document import print_json
     from agentcli.cli.table import print_table
     from agentcli.errors import AgentcliError
-    from agentcli.ledger.folder import all_runs, find_run
+    from agentcli.ledger.find import all_runs, find_run
 
     home = asset.state_home()
     rows: list[tuple[str, Effect]] = []
@@ -95,7 +95,7 @@ def retry(
     """
     from agentcli import asset
     from agentcli.cli.undo import carry_out, say_nothing
-    from agentcli.ledger.folder import find_run
+    from agentcli.ledger.find import find_run
 
     folder = find_run(asset.state_home(), run)
     picked = [named(folder, call)] if call else dead_in(folder)
@@ -119,7 +119,7 @@ def drop(
     from agentcli import asset
     from agentcli.compose.undo import give_up
     from agentcli.core.visible import visible
-    from agentcli.ledger.folder import find_run
+    from agentcli.ledger.find import find_run
 
     folder = find_run(asset.state_home(), run)
     effect = named(folder, call)

@@ -39,7 +39,7 @@ def fork_run(
     """
     from agentcli import asset
     from agentcli.cli.document import print_json
-    from agentcli.ledger.folder import find_run
+    from agentcli.ledger.find import find_run
 
     if prompt and not prompt.strip():
         raise UsageError("--prompt: there is nothing to say in it")

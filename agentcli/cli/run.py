@@ -83,7 +83,7 @@ def resume(
         from agentcli import asset
         from agentcli.cli.busy import way_with
         from agentcli.cli.chat import first_words, talk
-        from agentcli.ledger.folder import find_run
+        from agentcli.ledger.find import find_run
 
         folder, name = find_run(asset.state_home(), run), run
         match "resume" if as_json or stream_json else way_with(folder):
@@ -121,7 +121,7 @@ def taken_up(run: str, model: str, usd: str, steps: int | None, time_s: int | No
     from agentcli.compose.plan import UUSD, absolute, refuse_other_price
     from agentcli.config.settings import load_config
     from agentcli.core.event import BudgetRaised
-    from agentcli.ledger.folder import find_run
+    from agentcli.ledger.find import find_run
 
     folder = find_run(asset.state_home(), run)
     plan = folder.plan()

@@ -27,7 +27,7 @@ def list_runs(
     from agentcli.cli.document import print_json
     from agentcli.cli.table import print_table
     from agentcli.compose.report import glance_at
-    from agentcli.ledger.folder import all_runs
+    from agentcli.ledger.find import all_runs
 
     runs = itertools.islice(all_runs(asset.state_home()), limit)
     glances = [glance_at(run) for run in runs]
@@ -95,7 +95,7 @@ def search_runs(
     from agentcli.cli.document import print_json
     from agentcli.cli.show import print_hit
     from agentcli.core.visible import visible
-    from agentcli.ledger.folder import all_runs
+    from agentcli.ledger.find import all_runs
     from agentcli.ledger.search import search_run
 
     if not text.strip():
@@ -137,7 +137,7 @@ def rename_run(
     from agentcli import asset
     from agentcli.core.visible import visible_line
     from agentcli.ledger.bundle import is_bundle
-    from agentcli.ledger.folder import find_run
+    from agentcli.ledger.find import find_run
 
     if is_bundle(run):
         hint = f"Import it first: agentcli runs import {run}"

@@ -136,7 +136,7 @@ def export(
     from agentcli.compose.database import write_database
     from agentcli.core.visible import visible_line
     from agentcli.ledger.bundle import opened_run
-    from agentcli.ledger.folder import all_runs
+    from agentcli.ledger.find import all_runs
 
     if sqlite is None:
         raise UsageError("to which file? Say --sqlite FILE")

@@ -44,7 +44,7 @@ def undo(
     from agentcli import asset
     from agentcli.compose.undo import foresee, pick
     from agentcli.ledger.effects import taken
-    from agentcli.ledger.folder import find_run
+    from agentcli.ledger.find import find_run
     from agentcli.ledger.read import each_record
 
     folder = find_run(asset.state_home(), run)

@@ -22,7 +22,8 @@ from agentcli.config.settings import Config, load_config, shipped_config
 from agentcli.core.redact import Redactor
 from agentcli.core.sandbox import SandboxSpec
 from agentcli.errors import AgentcliError, ConfigError, LedgerError, UnavailableError
-from agentcli.ledger.folder import all_runs, last_event
+from agentcli.ledger.find import all_runs
+from agentcli.ledger.folder import last_event
 from agentcli.model.claude import Claude, Reached
 from agentcli.model.route import Route
 from agentcli.sandbox import bubblewrap, docker

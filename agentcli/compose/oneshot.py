@@ -18,7 +18,8 @@ from agentcli.core.event import Answered, Edited, Input, Pause, Paused, Prepared
 from agentcli.core.plan import Plan
 from agentcli.core.sandbox import SandboxSpec
 from agentcli.errors import UnavailableError
-from agentcli.ledger.folder import RunFolder, new_run
+from agentcli.ledger.find import new_run
+from agentcli.ledger.folder import RunFolder
 from agentcli.loop.port import Model
 from agentcli.sandbox import bubblewrap, docker
 from agentcli.sandbox.endpoint import answers, find_endpoint

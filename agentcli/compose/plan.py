@@ -37,7 +37,7 @@ from agentcli.errors import (
     NotPermittedError,
     UsageError,
 )
-from agentcli.ledger.folder import find_run
+from agentcli.ledger.find import find_run
 from agentcli.model.catalog import Catalog, load_catalog
 from agentcli.sandbox.health import pick_backend
 from agentcli.tool.manifest import LoadedTool, load_tools

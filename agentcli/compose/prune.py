@@ -14,7 +14,8 @@ from agentcli.compose.standing import Standing, standing_of
 from agentcli.core.event import Ended
 from agentcli.errors import AgentcliError, LedgerBusyError, LedgerError
 from agentcli.ledger.effects import dead_letters, effects_of
-from agentcli.ledger.folder import RunFolder, all_runs, last_event, last_record, runs_folder
+from agentcli.ledger.find import all_runs, runs_folder
+from agentcli.ledger.folder import RunFolder, last_event, last_record
 from agentcli.ledger.follow import Follower
 from agentcli.ledger.read import each_record
 from agentcli.ledger.vault import sync_folder

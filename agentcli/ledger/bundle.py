@@ -18,7 +18,8 @@ import msgspec
 from agentcli.core.record import Record
 from agentcli.errors import InputError, LedgerError, MissingFileError
 from agentcli.ledger.export import PRIVATE, exported, scratch_folder
-from agentcli.ledger.folder import RunFolder, find_run, runs_folder
+from agentcli.ledger.find import find_run, runs_folder
+from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.follow import Follower
 from agentcli.ledger.read import each_record
 from agentcli.ledger.vault import write_private

@@ -12,7 +12,8 @@ from agentcli.core.redact import mark_of, name_in
 from agentcli.errors import InputError, LedgerError
 from agentcli.ledger.beside import Beside, output_of, present
 from agentcli.ledger.file import FileJournal
-from agentcli.ledger.folder import RunFolder, all_runs
+from agentcli.ledger.find import all_runs
+from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.read import records_of
 from agentcli.ledger.seal import Seal
 from agentcli.ledger.vault import Vault, find_secret, kept_in, sync_folder

@@ -23,7 +23,8 @@ from agentcli.core.event import (
 from agentcli.core.step import Call
 from agentcli.core.tool import Facts, Undo
 from agentcli.errors import LedgerBusyError, LedgerError
-from agentcli.ledger.folder import RunFolder, all_runs
+from agentcli.ledger.find import all_runs
+from agentcli.ledger.folder import RunFolder
 from agentcli.tool import store as store_module
 from agentcli.tool.snapshot import Snapshots
 from agentcli.tool.store import ASIDE

@@ -30,7 +30,8 @@ from agentcli.errors import (
 )
 from agentcli.ledger import bundle
 from agentcli.ledger.bundle import import_run, opened_run, unpack, write_bundle
-from agentcli.ledger.folder import RunFolder, find_run
+from agentcli.ledger.find import find_run
+from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.line import Chain
 from agentcli.ledger.vault import Outputs, Vault
 

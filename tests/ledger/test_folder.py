@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from agentcli.errors import InputError, MissingFileError
-from agentcli.ledger.folder import RunFolder, all_runs, find_run, new_run
+from agentcli.ledger.find import all_runs, find_run, new_run
+from agentcli.ledger.folder import RunFolder
 
 BEGIN = datetime.datetime(2026, 11, 23, 12, 0, tzinfo=datetime.UTC)
 
