@@ -217,6 +217,32 @@ With A at a question you keep a narrow rule for such calls, in this project and 
 shown before it is kept, and holds from the next run on: agentcli policy tidy.
 """,
     ),
+    "injection": Topic(
+        "What untrusted text can and cannot bring about, and how to keep it from the model.",
+        """
+What a tool gives has a label, from its manifest: user, tool or untrusted, and public or private.
+All shipped tools that read files or run programs give untrusted, private text. Once the model has
+seen some, a call that can send something out, or change what cannot be undone here, asks unless:
+
+plan  its tool was in the plan from before: a call of the tool plan, or one the model made already
+argument  each argument that matters comes from you or a trusted tool
+token  no address, link, account or phone number in it is known from untrusted text alone
+private  nothing from a private result goes out, unless you have said it yourself
+
+The question names the value and the record it came from. What is contained (in a sandbox, offline,
+and can be undone) runs on: a tool of a coding session only asks where something leaves it.
+
+The model is shown where such text begins and ends. That helps it, and protects nothing.
+
+With untrusted: held in a profile, as in the profile quarantine, the model sees none of it. It gets
+references, such as {held:main/call.1.0}, which stand for the whole text in the arguments of calls,
+and asks about a text with the tool ask_text: a reader, which has no tools, gives a yes or no, a
+number, a date, one of a list of answers, or a text that is held in its turn. So the conversation
+stays clean; but a call that is given such a text, or a number or date from one, is judged as above.
+
+agentcli redteam plays attacks against all of this; agentcli help policy, for rules of your own.
+""",
+    ),
     "approval": Topic(
         "How a call is answered from elsewhere, and a privileged one signed.",
         """

@@ -100,9 +100,10 @@ def parts_of(rec: Recorded, trail: Trail) -> Iterator[Words | Called | Note]:
                 yield Words(rec.seq, "user", text)
         case UserSaid(text=text):
             yield Words(rec.seq, "user", text)
-        case Replied(blocks=blocks, model=model, stop=stop, whole=whole, note=note):
+        case Replied(id=(ask, _), blocks=blocks, model=model, stop=stop, whole=whole, note=note):
             if text := text_of(blocks):
-                yield Words(rec.seq, model or "model", text)
+                reader = f"{ask.rpartition('/')[0]}/call" in trail.stories
+                yield Words(rec.seq, "the reader" if reader else model or "model", text)
             if not whole or note:
                 yield Note(rec.seq, f"The reply ended with {stop}. {note}".strip())
         case Grown(step=parent, steps=steps):

@@ -40,7 +40,7 @@ from agentcli.core.event import (
 from agentcli.core.plan import Plan
 from agentcli.core.policy import Ask, Rules
 from agentcli.core.question import Always, Sign
-from agentcli.core.state import Branch, RunState
+from agentcli.core.state import DELIMITS, Branch, RunState
 from agentcli.core.step import AskPerson, StepId
 from agentcli.core.view import View
 from agentcli.errors import AgentcliError, LedgerDamagedError, NotPermittedError
@@ -182,7 +182,7 @@ class Session:
         read = self.journal.read
         asker = Asker(
             self.model,
-            View(read),
+            View(read, self.folder.id if self.state.version >= DELIMITS else ""),
             base_request(plan),
             plan.policy.model,
             lambda: draw.randrange(1_000_000),
@@ -211,19 +211,22 @@ class Session:
 
     def make_toolbox(self, vault: Vault) -> Toolbox:
         plan = self.plan
-        workspace = Path(plan.sandbox.workspace)
+        workspace, outputs = Path(plan.sandbox.workspace), Outputs(self.folder.outputs)
+        reader = Reader(self.taken.views.seen, self.journal.read, plan.system, outputs.get)
         return Gateway(
             self.tools,
             plan.sandbox,
             self.sandbox,
             Snapshots(workspace, asset.state_home() / "store", plan.sandbox.hidden),
             vault.redactor.clean,
-            Outputs(self.folder.outputs).put,
+            outputs.put,
             outputs_seen_at(plan, self.folder),
             plan.clip_chars,
             past=self.taken.views.sessions.past.lost(),
-            passages=Reader(self.taken.views.seen, self.journal.read, plan.system),
+            passages=reader,
             traces_all=any(rule.traced for rule in plan.policy.rules),
+            held=reader.held,
+            holds_back=plan.untrusted == "held",
         )
 
     def make_checker(self) -> Checker:

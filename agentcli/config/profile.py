@@ -11,6 +11,7 @@ from agentcli.asset import hint_of_names, is_path
 from agentcli.config.layer import Layer, set_fields
 from agentcli.config.limit import MOST_USD
 from agentcli.config.mount import MountSettings
+from agentcli.core.plan import Untrusted
 from agentcli.core.policy import Layer as InjectionLayer
 from agentcli.document import Document, Source, did_you_mean, read_source
 from agentcli.errors import ConfigError, MissingFileError
@@ -79,6 +80,7 @@ class Settings(Document):
 
     ask: tools that ask a person before they run, whatever their tier.
     policies: rules about calls; those of all layers hold together.
+    untrusted: whether the model sees untrusted results, or only references to them.
     """
 
     model: Words | None = None
@@ -94,6 +96,7 @@ class Settings(Document):
     output_chars: Annotated[int, Field(ge=1000)] | None = None
     tries: Annotated[int, Field(ge=1, le=20)] | None = None
     policies: tuple[Words, ...] | None = None
+    untrusted: Untrusted | None = None
     unsafe: Unsafe | None = None
 
 
@@ -166,6 +169,9 @@ def refuse_unsafe(source: Source, file: Settings) -> None:
     """Refuse what only a person may take back of what protects them."""
     if file.unsafe is not None:
         raise source.error_at("unsafe", "is not a project's to say: only your own files can")
+    if file.untrusted == "shown":
+        text = "`shown` is not a project's to say: only your own files can"
+        raise source.error_at("untrusted", text)
 
 
 def find_profile(name: str, known: Mapping[str, Path]) -> Path:

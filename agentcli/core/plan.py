@@ -1,6 +1,6 @@
 """All that a run was given, as it is stored beside its ledger. A resumed run uses only this."""
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
@@ -8,6 +8,8 @@ from agentcli.core.policy import Policy
 from agentcli.core.record import Record, hash_of
 from agentcli.core.sandbox import SandboxSpec
 from agentcli.core.step import Agent
+
+Untrusted = Literal["shown", "held"]
 
 
 class StoredTool(Record, frozen=True):
@@ -22,6 +24,7 @@ class Plan(Record, frozen=True):
 
     limit_uusd: None for no limit. output: the file that takes the answer, "" for none.
     clip_chars: how much of a tool's output the model sees.
+    untrusted: whether the model sees untrusted results, or only references to them.
     """
 
     profile: str
@@ -40,6 +43,7 @@ class Plan(Record, frozen=True):
     output: str = ""
     title: str = ""
     program: str = ""
+    untrusted: Untrusted = "shown"
 
     def digest(self) -> str:
         return hash_of(self)[:32]
@@ -49,7 +53,7 @@ class Plan(Record, frozen=True):
         limits = (self.max_tokens, self.limit_uusd, self.limit_steps, self.time_s, self.clip_chars)
         parts = {
             "policy": self.policy,
-            "profile": (self.profile, self.model, self.effort, *limits),
+            "profile": (self.profile, self.model, self.effort, *limits, self.untrusted),
             "prompt": self.system,
             "sandbox": self.sandbox,
             "task": self.agent,

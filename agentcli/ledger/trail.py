@@ -123,7 +123,9 @@ class Trail:
             return Proposal(
                 *common, "undo", args, digest, undoes=at, asked_by=self.wishes.get(at, "")
             )
-        for seq, replied in reversed(self.replies.get(agent, [])):
+        # A reader's call is that of whoever asks it.
+        replies = self.replies.get(agent) or self.replies.get(parent_of(agent), [])
+        for seq, replied in reversed(replies):
             if call in replied.calls:
                 model, request = replied.model, replied.request_id
                 return Proposal(*common, "model", args, digest, replied.id[0], seq, model, request)

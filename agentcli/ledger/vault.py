@@ -205,3 +205,11 @@ class Outputs:
         if not path.exists():
             write_private(path, data)
         return handle
+
+    def get(self, handle: str) -> str:
+        """Return the text of a handle. Raises LedgerError where it is gone."""
+        path = self.folder / Path(handle).name
+        try:
+            return path.read_text("utf-8", "replace")
+        except OSError as error:
+            raise LedgerError(f"{path}: {error.strerror}") from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from agentcli.core.event import Failed, Replied, Started, TextDelta
+from agentcli.core.held import READER
 from agentcli.core.message import RUNS_TOOLS, Block, Delta, ModelError, Reply, Request
 from agentcli.core.price import ModelInfo, price_uusd
 from agentcli.core.step import AskModel, Call
@@ -37,6 +38,9 @@ class Asker:
             show(TextDelta(start.id, delta.text, delta.kind))
 
         request = replace(self.base, messages=self.view.messages(ask.context))
+        if ask.answer is not None:
+            schema = ask.answer.schema
+            request = replace(request, system=READER, tools=(), answer_schema=schema)
         try:
             reply = await self.model.reply(request, on_delta)
         except ModelError as error:

@@ -73,8 +73,9 @@ class Past:
                     self.open[id[0]].ended = outcome
                 elif isinstance(outcome, Failed):
                     self.open[id[0]].prepared = outcome
-            case Probed(id=id, happened="yes", output=output) if id[0] in self.open:
-                self.open[id[0]].ended = ToolEnded(id, "done", output)
+            case Probed(id=id, happened="yes") as probed if id[0] in self.open:
+                ended = ToolEnded(id, "done", probed.output, label=probed.label, held=probed.held)
+                self.open[id[0]].ended = ended
             case Checked(id=id) as checked:
                 act = self.acts[id]
                 if isinstance(act, Check) and act.what == "files":

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from agentcli.core.held import READER
 from agentcli.core.message import (
     RUNS_TOOLS,
     Block,
@@ -143,19 +144,24 @@ class ScriptTurn(Document):
 
 
 END = ScriptTurn(text="(the script has ended)")
+NO_READER = ScriptTurn(text="(the script has no reader for this)")
 
 
 class Script(Document):
-    """A conversation. `after`: the reply to all that comes past its end."""
+    """A conversation. `after`: the reply to all that comes past its end.
+
+    readers: what readers of held texts reply: the first whose `expect` stands in what one is told.
+    """
 
     turns: tuple[ScriptTurn, ...]
     after: ScriptTurn = END
+    readers: tuple[ScriptTurn, ...] = ()
 
 
 def load_script(path: Path) -> "Scripted":
     """Return the model of a script. Raises MissingFileError, InputError with the place."""
     script = read_document(path, Script, InputError)
-    return Scripted(script.turns, script.after)
+    return Scripted(script.turns, script.after, script.readers)
 
 
 class Scripted:
@@ -164,22 +170,28 @@ class Scripted:
     Counting the history and not the asks, it goes on at the right place after a resume.
     """
 
-    def __init__(self, turns: Sequence[ScriptTurn], after: ScriptTurn = END) -> None:
+    def __init__(
+        self,
+        turns: Sequence[ScriptTurn],
+        after: ScriptTurn = END,
+        readers: Sequence[ScriptTurn] = (),
+    ) -> None:
         self._turns = turns
         self._after = after
+        self._readers = readers
         self._asks: Counter[str] = Counter()  # of requests that are to fail
 
     async def reply(self, request: Request, show: Callable[[Delta], None]) -> Reply:
         number = sum(isinstance(message, Turn) for message in request.messages)
         turn = self._turns[number] if number < len(self._turns) else self._after
         told = last_told(request)
-        wanted = (turn.expect,) if isinstance(turn.expect, str) else turn.expect or ()
-        if wanted and not any(text in told for text in wanted):
+        if request.system == READER:
+            turn = next((one for one in self._readers if fits(one, told)), NO_READER)
+        if not fits(turn, told):
             shown = told if len(told) <= 200 else told[:200] + "..."
-            raise ModelError(
-                "invalid",
-                f"turn {number + 1} of the script expects {one_of(wanted)}, got {shown!r}",
-            )
+            wanted = one_of(wanted_by(turn))
+            message = f"turn {number + 1} of the script expects {wanted}, got {shown!r}"
+            raise ModelError("invalid", message)
         await asyncio.sleep(turn.delay_ms / 1000)
         fault = self._next_fault(turn, request)
         blocks = blocks_of(turn, number + 1)
@@ -209,6 +221,15 @@ class Scripted:
         key = hash_of(request)
         self._asks[key] += 1
         return turn.fault if self._asks[key] <= turn.fault.times else None
+
+
+def wanted_by(turn: ScriptTurn) -> tuple[str, ...]:
+    return (turn.expect,) if isinstance(turn.expect, str) else turn.expect or ()
+
+
+def fits(turn: ScriptTurn, told: str) -> bool:
+    wanted = wanted_by(turn)
+    return not wanted or any(text in told for text in wanted)
 
 
 def last_told(request: Request) -> str:

@@ -21,6 +21,7 @@ from agentcli.core.event import (
     ToolEnded,
     UserSaid,
 )
+from agentcli.core.held import Answer
 from agentcli.core.message import text_of
 from agentcli.core.policy import Allow, Ask, Deny
 from agentcli.core.step import AskModel, AskPerson, Call, Prepare, RunTool, StepId, Wait
@@ -79,6 +80,7 @@ class Transcript:
     after_call: bool = False  # the last line is a call's
     undoable: set[StepId] = field(default_factory=set)  # calls whose snapshot undoes them
     told: set[StepId] = field(default_factory=set)  # calls whose end has been shown
+    readers: set[StepId] = field(default_factory=set)  # asks that answer about a text
 
     def publish(self, rec: Recorded) -> None:
         match rec.event:
@@ -126,6 +128,8 @@ class Transcript:
             case OutputChunk(text=text) if step in self.running:
                 running = self.running[step]
                 running.tail = (running.tail + text)[-2000:]
+            case TextDelta(channel="text") if step in self.readers:
+                pass  # what it says has a line once it has said it
             case TextDelta(channel="text", text=text):
                 self.incoming.append(text)
                 self.streamed = True
@@ -175,6 +179,9 @@ class Transcript:
 
     def started(self, step: StepId, started: Started, rec: Recorded) -> None:
         match started.act:
+            case AskModel(answer=Answer()):
+                self.readers.add(step)
+                self.running[step] = Running("waiting for the reader", self.clock())
             case AskModel():
                 self.running[step] = Running("waiting for the model", self.clock())
                 self.streamed = False
@@ -193,6 +200,10 @@ class Transcript:
 
     def replied(self, step: StepId, replied: Replied) -> None:
         self.running.pop(step, None)
+        if step in self.readers:
+            self.readers.remove(step)
+            self.print_some(f"the reader: {text_of(replied.blocks)}", OUTPUT_LINES)
+            return
         if not self.streamed and (text := text_of(replied.blocks)):
             self.incoming.append(text)
         self.finish_stream()

@@ -18,18 +18,20 @@ from agentcli.core.label import Label
 from agentcli.core.protect import all_words, paths_in
 from agentcli.core.redact import CleanStream
 from agentcli.core.sandbox import MOUNTS, Job, JobEnd, SandboxSpec, hidden_names
-from agentcli.core.step import Args, Call, Prepare, Probe, RunTool
+from agentcli.core.step import Args, Call, Prepare, Probe, RunTool, StepId
 from agentcli.core.tool import RESTORE, Facts, Undo
 from agentcli.core.trace import Passages, Trace
 from agentcli.core.visible import visible
-from agentcli.errors import InputError, UnavailableError
+from agentcli.errors import InputError, LedgerError, UnavailableError
 from agentcli.loop.port import Sandbox, Show
 from agentcli.tool.compensate import missing, undo_of, with_result
 from agentcli.tool.history import SESSION_ENDED, SessionPast
 from agentcli.tool.manifest import LoadedTool, Restore, RunCommand, RunSession, command_of
 from agentcli.tool.named import named_files, names_in, places_of
+from agentcli.tool.reference import Holds, label_of, texts_of, with_texts
 from agentcli.tool.repository import with_repositories
 from agentcli.tool.restore import Change, put_back, restoring
+from agentcli.tool.seen import HeldText
 from agentcli.tool.shell import parse
 from agentcli.tool.snapshot import Snapshots, TooBigError
 
@@ -46,6 +48,10 @@ SESSION_LOST = (
 CHANGED = "Not run: a file that the call names has changed since the call was judged."
 LOOK_MS = 10_000  # for a preview or a probe
 PREVIEW_CHARS = 20_000
+
+
+def nothing_held(step: StepId) -> HeldText | None:
+    return None
 
 
 class Shown:
@@ -77,6 +83,7 @@ class Gateway:
     clip_chars: how much of an output the model sees.
     past: what became of the state of a session. sandbox: the one that was used last.
     passages: gives what the model has seen. traces_all: also before it has seen anything untrusted.
+    held: gives what was held back from it. holds_back: whether untrusted results are.
     """
 
     tools: Mapping[str, LoadedTool]
@@ -91,9 +98,14 @@ class Gateway:
     sandbox: Sandbox | None = None
     passages: Callable[[], Passages] = Passages
     traces_all: bool = False
+    held: Holds = nothing_held
+    holds_back: bool = False
 
     async def prepare(self, start: Started, prepare: Prepare) -> Prepared | Failed:
-        call = prepare.call
+        try:
+            call = prepare.call if prepare.edited else with_texts(prepare.call, self.held)
+        except (LookupError, LedgerError) as error:
+            return Failed(start.id, "invalid", f"Not run: {error}")
         if is_restore(call):
             return Prepared(start.id, call, Facts(sandbox=self.spec.digest(), restorable=True))
         if call.origin == "undo" and (lost := missing(call.args)):
@@ -102,8 +114,10 @@ class Gateway:
         tool = self.tools.get(call.tool)
         if tool is None:
             return Prepared(start.id, call, Facts())  # the judgement says that there is none
-        wrong = "\n".join(tool.arguments.problems(call.args))
-        if wrong:
+        if problems := tool.arguments.problems(call.args):
+            if call.held:  # what is wrong with a text would quote it
+                problems = [problem.partition(": ")[0] for problem in problems]
+            wrong = "\n".join(problems)
             return Failed(start.id, "invalid", f"Invalid arguments for {call.tool}:\n{wrong}")
         try:
             return Prepared(start.id, call, await self.facts(tool, call))
@@ -151,6 +165,9 @@ class Gateway:
     def traces(self, tool: LoadedTool, call: Call) -> tuple[Trace, ...]:
         """Return where the values of a call come from, once the model has seen what is not ours."""
         passages = self.passages()
+        if call.held:
+            texts = (text.passage for text in texts_of(call, self.held))
+            passages = Passages([*passages.found, *texts])
         if not (passages.is_tainted or self.traces_all):
             return ()
         return passages.trace(call.args, tool.manifest.sinks, tool.manifest.names)
@@ -192,7 +209,9 @@ class Gateway:
             shown.finish()
         except UnavailableError as error:
             return Failed(start.id, "unavailable", with_hint(error))
-        ended = replace(self.ended(start, run, tool, end), label=tool.rule.label)
+        label = label_of(tool.rule.label, run.call, self.held)
+        held = self.holds_back and label.is_tainted
+        ended = replace(self.ended(start, run, tool, end), label=label, held=held)
         return await self.with_undo(ended, run, end, before)
 
     async def with_undo(
@@ -250,7 +269,9 @@ class Gateway:
         if isinstance(answer.get("happened"), bool):
             happened = "yes" if answer["happened"] else "no"
         text = answer["text"] if isinstance(answer.get("text"), str) else ""
-        return Probed(start.id, happened, self.clean(visible(text)), tool.rule.label)
+        label = label_of(tool.rule.label, probe.call, self.held)
+        held = self.holds_back and label.is_tainted
+        return Probed(start.id, happened, self.clean(visible(text)), label, held)
 
     async def named(self, tool: LoadedTool, args: Args) -> dict[str, str]:
         """Return what the files hold now that a call with these arguments names."""

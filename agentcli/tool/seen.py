@@ -7,18 +7,22 @@ from agentcli.core.event import (
     Answered,
     Edited,
     Event,
+    Grown,
     Probed,
     Recorded,
+    Replied,
     RunStarted,
     Settled,
     Started,
     ToolEnded,
     UserSaid,
 )
+from agentcli.core.held import TELLS, Answer, answer_of, typed
 from agentcli.core.label import CLEAN, Label
+from agentcli.core.message import text_of
 from agentcli.core.record import encode
-from agentcli.core.step import Call, RunTool, StepId
-from agentcli.core.trace import Passages
+from agentcli.core.step import Agent, Call, RunTool, StepId
+from agentcli.core.trace import Passage, Passages
 
 # A record, whose words it holds, and where they come from in a few words.
 Place = tuple[int, Label, str]
@@ -26,10 +30,16 @@ Place = tuple[int, Label, str]
 
 @dataclass
 class Seen:
-    """Fed with each record. Holds places, never texts, so that it stays small."""
+    """Fed with each record. Holds places, never texts, so that it stays small.
+
+    calls: of the open ones, in a few words. held: what was held back from the model, by the step
+    that gave it. readers: what those under way are to answer.
+    """
 
     places: list[Place] = field(default_factory=list)
-    calls: dict[StepId, str] = field(default_factory=dict)  # of the open ones, in a few words
+    calls: dict[StepId, str] = field(default_factory=dict)
+    held: dict[StepId, Place] = field(default_factory=dict)
+    readers: dict[StepId, Answer] = field(default_factory=dict)
 
     def take(self, rec: Recorded) -> None:
         match rec.event:
@@ -39,24 +49,63 @@ class Seen:
                 self.places.append((rec.seq, CLEAN, "the user"))
             case Started(id=(step, _), act=RunTool(call=call)):
                 self.calls[step] = in_brief(call)
-            case ToolEnded(id=(step, _), label=Label() as label):
-                self.places.append((rec.seq, label, self.calls.get(step, "")))
-            case Probed(id=(step, _), label=Label() as label):
-                self.places.append((rec.seq, label, self.calls.get(step, "")))
-            case Settled(step=step):
+            case (
+                ToolEnded(id=(step, _), label=Label() as label, held=held)
+                | Probed(id=(step, _), label=Label() as label, held=held)
+            ):
+                place = (rec.seq, label, self.calls.get(step, ""))
+                if held:
+                    self.held[step] = place
+                else:
+                    self.places.append(place)
+            case Grown(step=parent, steps=steps):
+                for grown in steps:
+                    match grown.task:
+                        case Agent(pattern="reader", call=Call(args=args)):
+                            if (answer := answer_of(args)) is not None:
+                                self.readers[f"{parent}/{grown.name}"] = answer
+            case Settled(step=step) as settled:
                 self.calls.pop(step, None)
+                if (answer := self.readers.pop(step, None)) is not None:
+                    self.answered(settled, answer)
+
+    def answered(self, settled: Settled, answer: Answer) -> None:
+        """Take in what a reader has answered: what an untrusted text had a say in."""
+        place = (settled.at, Label(), "the answer of a reader")
+        if settled.status != "done":
+            return
+        if answer.of == "text":
+            self.held[settled.step] = place
+        elif answer.of in TELLS:
+            self.places.append(place)
+
+
+@dataclass(frozen=True)
+class HeldText:
+    """A text that the model has not seen. seq: of its record. name: of its source."""
+
+    text: str
+    label: Label
+    seq: int
+    name: str
+
+    @property
+    def passage(self) -> Passage:
+        return Passage.of(self.text, self.label, self.seq, self.name)
 
 
 @dataclass
 class Reader:
-    """Gives what the model has seen as passages, each of which is read once.
+    """Gives what the model has seen as passages, each of which is read once, and what it has not.
 
     read: gives the event of a record. system: what the model was told to begin with.
+    whole: gives a whole output by its handle.
     """
 
     seen: Seen
     read: Callable[[int], Event]
     system: str = ""
+    whole: Callable[[str], str] = str
     passages: Passages = field(default_factory=Passages)
     count: int = 0
 
@@ -67,6 +116,20 @@ class Reader:
             self.passages.add(words_of(self.read(seq)), label, seq, name)
         self.count = len(self.seen.places)
         return self.passages
+
+    def held(self, step: StepId) -> HeldText | None:
+        """Return the text that was held back of what a step gave, None if there is none."""
+        if step not in self.seen.held:
+            return None
+        seq, label, name = self.seen.held[step]
+        match event := self.read(seq):
+            case ToolEnded(full=full) if full:
+                text: str | None = self.whole(full)
+            case Replied(blocks=blocks):
+                text = typed(Answer("text"), text_of(blocks))
+            case _:
+                text = words_of(event)
+        return None if text is None else HeldText(text, label, seq, name)
 
 
 def in_brief(call: Call) -> str:
@@ -88,5 +151,8 @@ def words_of(event: Event) -> str:
             return reason
         case ToolEnded(output=output) | Probed(output=output):
             return output
+        case Replied(blocks=blocks):
+            found = (typed(Answer(kind), text_of(blocks)) for kind in TELLS)
+            return next(filter(None, found), "")
         case _:
             raise AssertionError(event)

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,18 +64,28 @@ class Program:
             stderr=subprocess.PIPE,
         )
 
-    def script(self, *turns: dict[str, Any], after: dict[str, Any] | None = None) -> str:
+    def script(
+        self,
+        *turns: dict[str, Any],
+        after: dict[str, Any] | None = None,
+        readers: Sequence[dict[str, Any]] = (),
+    ) -> str:
         """Write a script and return what --model is to be."""
         path = self.folder.parent / f"script-{len(list(self.folder.parent.iterdir()))}.yaml"
-        content: dict[str, Any] = {"turns": list(turns)}
+        content: dict[str, Any] = {"turns": list(turns), "readers": list(readers)}
         if after is not None:
             content["after"] = after
         path.write_text(yaml.safe_dump(content, allow_unicode=True))
         return f"scripted:{path}"
 
-    def play(self, *turns: dict[str, Any], words: tuple[str, ...] = ()) -> "Played":
+    def play(
+        self,
+        *turns: dict[str, Any],
+        words: tuple[str, ...] = (),
+        readers: Sequence[dict[str, Any]] = (),
+    ) -> "Played":
         """Run a prompt against a script and return the JSON document and the ledger."""
-        model = self.script(*turns)
+        model = self.script(*turns, readers=readers)
         more = () if "--sandbox" in words else ("--sandbox", SANDBOX)
         ended = self.run("run", "--prompt", "Go.", "--model", model, "--json", *more, *words)
         return Played(json.loads(ended.stdout), ended.returncode, ended.stderr)

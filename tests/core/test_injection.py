@@ -34,8 +34,15 @@ def ruled(here: Situation, tool: str, facts: Facts, policy: Policy = POLICY) -> 
 
 @pytest.mark.parametrize("tool", TOOLS)
 def test_before_anything_untrusted_was_read_the_tier_alone_decides(tool: str) -> None:
-    facts = traced("token", "untrusted")
+    facts = traced("token", "unknown")
     assert isinstance(judge(POLICY, Situation(), Call(tool), facts), Allow)
+
+
+@pytest.mark.parametrize("what", ["argument", "token", "private"])
+def test_what_comes_by_reference_from_text_that_nobody_saw_asks(what: What) -> None:
+    for tool, asks in (("send", True), ("look", False)):
+        verdict = judge(POLICY, Situation(), Call(tool), traced(what, "untrusted"))
+        assert isinstance(verdict, Ask) == asks
 
 
 @pytest.mark.parametrize(

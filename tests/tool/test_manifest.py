@@ -203,11 +203,12 @@ def test_a_script_that_is_not_python_is_found(tmp_path: Path) -> None:
 def test_the_shipped_tools_are_sound() -> None:
     tools = load_tools([SHIPPED])
     assert set(tools) == {
-        *("calculator", "edit_file", "list_files", "plan", "python", "read_file", "search_text"),
-        *("shell", "write_file"),
+        *("ask_text", "calculator", "edit_file", "list_files", "plan", "python", "read_file"),
+        *("search_text", "shell", "write_file"),
     }
     assert [line for tool in tools.values() for line in lint(tool)] == []
     assert {name: tool.manifest.tier for name, tool in tools.items()} == {
+        "ask_text": "read_only",
         "calculator": "read_only",
         "edit_file": "reversible",
         "list_files": "read_only",

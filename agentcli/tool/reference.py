@@ -1,0 +1,48 @@
+"""Calls whose arguments name texts that the model has not seen."""
+
+from collections.abc import Callable, Iterator
+
+from msgspec.structs import replace
+
+from agentcli.core.held import filled, reference, references_in
+from agentcli.core.label import Label
+from agentcli.core.step import Call, StepId
+from agentcli.tool.seen import HeldText
+
+MOST_CHARS = 2_000_000  # of the arguments of one call
+
+Holds = Callable[[StepId], HeldText | None]
+
+
+def with_texts(call: Call, held: Holds) -> Call:
+    """Return a call as the model meant it: with the texts that its arguments name.
+
+    Only once: what stands in a text is no reference, nor is what a person has typed.
+    Raises LookupError with what to tell the model.
+    """
+    if call.origin != "model" or call.held:
+        return call
+    steps = references_in(call.args)
+    texts: dict[StepId, str] = {}
+    for step in steps:
+        found = held(step)
+        if found is None:
+            raise LookupError(f"{reference(step)} stands for nothing: no text is held under it.")
+        texts[step] = found.text
+    if sum(map(len, texts.values())) > MOST_CHARS:
+        raise LookupError(f"The texts are too long: at most {MOST_CHARS:,} characters in a call.")
+    return replace(call, args=filled(call.args, texts), held=steps) if steps else call
+
+
+def label_of(own: Label, call: Call, held: Holds) -> Label:
+    """Return the label of what a call gives: its tool's, and that of all that went into it."""
+    for text in texts_of(call, held):
+        own = own.join(text.label)
+    return own
+
+
+def texts_of(call: Call, held: Holds) -> Iterator[HeldText]:
+    """Yield the texts that stand in a call's arguments."""
+    for step in call.held:
+        if (text := held(step)) is not None:
+            yield text
