@@ -67,6 +67,8 @@ def show(name: NAME, workspace: options.WORKSPACE = None) -> None:
         lines.append("read_only in a sandbox when its commands are known to only read")
     lines += [f"digest {tool.digest}", f"from {tool.path}", "", manifest.description.strip(), ""]
     lines.append(json.dumps(manifest.parameters, indent=2, ensure_ascii=False))
+    if manifest.output is not None:
+        lines += ["", "output:", json.dumps(manifest.output, indent=2, ensure_ascii=False)]
     lines += [f"example: {json.dumps(one, ensure_ascii=False)}" for one in manifest.examples]
     print(visible("\n".join(lines)))
 

@@ -315,6 +315,8 @@ agentcli tools show NAME says where each is.
 
 name, version, description  Of these the model is told the first and the last.
 parameters  What it takes, as JSON Schema.
+output  What it returns under "data", or a command prints as JSON, as JSON Schema. What does not
+  fit is an error, and no call that undoes it uses its values.
 tier  read_only, reversible, irreversible or privileged.
 reversible_when  What must hold: sandboxed, offline, restorable.
 egress, idempotent  Whether it can send data out; whether twice is like once.

@@ -17,7 +17,8 @@ def stored_tools(plan: Plan) -> dict[str, LoadedTool]:
         manifest = Manifest.model_validate_json(json.dumps(stored.manifest))
         digest = plan.policy.tools[name].digest
         arguments = Arguments(manifest.parameters)
-        tools[name] = LoadedTool(manifest, stored.script, digest, Path(name), arguments)
+        output = None if manifest.output is None else Arguments(manifest.output)
+        tools[name] = LoadedTool(manifest, stored.script, digest, Path(name), arguments, output)
     return tools
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -31,6 +31,7 @@ from agentcli.tool.named import named_files, names_in, places_of
 from agentcli.tool.reference import Holds, label_of, texts_of, with_texts
 from agentcli.tool.repository import with_repositories
 from agentcli.tool.restore import Change, put_back, restoring
+from agentcli.tool.result import Result, answer_of, result_of, told
 from agentcli.tool.seen import HeldText
 from agentcli.tool.shell import parse
 from agentcli.tool.snapshot import Snapshots, TooBigError
@@ -178,7 +179,7 @@ class Gateway:
         end = await sandbox.run(replace(job, timeout_ms=LOOK_MS), ignore)
         if end.ending == "cancelled":
             raise asyncio.CancelledError
-        text = script_result(tool.manifest.name, end)[0] if end.ending == "exit" else ""
+        text = told(tool, end, answer_of(end)).text if end.ending == "exit" else ""
         return clipped(self.clean(visible(text)), PREVIEW_CHARS, "")
 
     async def run(self, start: Started, run: RunTool, show: Show) -> ToolEnded | Failed:
@@ -209,13 +210,12 @@ class Gateway:
             shown.finish()
         except UnavailableError as error:
             return Failed(start.id, "unavailable", with_hint(error))
-        label = label_of(tool.rule.label, run.call, self.held)
-        held = self.holds_back and label.is_tainted
-        ended = replace(self.ended(start, run, tool, end), label=label, held=held)
-        return await self.with_undo(ended, run, end, before)
+        result = result_of(tool, end)
+        ended = self.ended(start, run, tool, end, result)
+        return await self.with_undo(ended, run, result, before)
 
     async def with_undo(
-        self, ended: ToolEnded, run: RunTool, end: JobEnd, before: str
+        self, ended: ToolEnded, run: RunTool, result: Result, before: str
     ) -> ToolEnded:
         """Return the end of a call with what undoes it, if it has done anything."""
         undo, after = run.facts.undo, ""
@@ -228,8 +228,8 @@ class Gateway:
             changed = bool(before and after) and before != after
             undo = Undo(RESTORE, {"before": before, "after": after}) if changed else None
         else:
-            succeeded = ended.ending == "done" and not ended.error
-            undo = with_result(undo, data_of(self.tools[run.call.tool], end)) if succeeded else None
+            succeeded = ended.ending == "done" and not result.error
+            undo = with_result(undo, result.data) if succeeded else None
         return replace(ended, after=after, undo=undo)
 
     def restore(self, start: Started, args: Args) -> ToolEnded:
@@ -300,8 +300,10 @@ class Gateway:
     def is_what_was_judged(self, facts: Facts, tool: LoadedTool) -> bool:
         return facts.tool == tool.digest and facts.sandbox == self.spec.digest()
 
-    def ended(self, start: Started, run: RunTool, tool: LoadedTool, end: JobEnd) -> ToolEnded:
-        text, error = result_of(tool, end)
+    def ended(
+        self, start: Started, run: RunTool, tool: LoadedTool, end: JobEnd, result: Result
+    ) -> ToolEnded:
+        text, label = result.text, label_of(tool.rule.label, run.call, self.held)
         cut = end.ending in ("cancelled", "lost")
         if isinstance(tool.manifest.run, RunSession):
             if end.fresh and self.past.ran:
@@ -323,8 +325,21 @@ class Gateway:
         ending: Ending = "done"
         if cut:
             ending = "not_done" if harmless else "unknown"
-        size = len(end.output)
-        return ToolEnded(start.id, ending, text, error=error or cut, full=full, size_bytes=size)
+        # What undoes a call is tried again after an error. This has done its work, and once is
+        # enough.
+        error = result.error or (not result.fits and run.call.origin != "undo")
+        if not result.fits:
+            label = replace(label, integrity="untrusted")
+        return ToolEnded(
+            start.id,
+            ending,
+            text,
+            error=error,
+            full=full,
+            size_bytes=len(end.output),
+            label=label,
+            held=self.holds_back and label.is_tainted,
+        )
 
 
 def job_of(tool: LoadedTool, args: Args) -> Job:
@@ -339,59 +354,6 @@ def job_of(tool: LoadedTool, args: Args) -> Job:
             stdin = json.dumps(args, ensure_ascii=False).encode("utf-8", "surrogatepass")
             argv = ("python3", "-I", "-S", "-c", tool.script)
             return Job(argv, stdin=stdin, timeout_ms=timeout_ms)
-
-
-def result_of(tool: LoadedTool, end: JobEnd) -> tuple[str, bool]:
-    """Return what the model is told of a job, and whether it is an error."""
-    match end.ending:
-        case "exit" if tool.script:
-            return script_result(tool.manifest.name, end)
-        case "exit":
-            text = decoded(end.output)
-            if end.exit:
-                text = f"{text.rstrip()}\n[exit {end.exit}]".lstrip()
-            return text or "(no output)", bool(end.exit)
-        case "timeout":
-            note = (
-                f"stopped after {end.duration_ms / 1000:.0f} s with all that it had started; "
-                "if it waited for input: there is none"
-            )
-        case "out_of_memory":
-            note = "killed: out of memory"
-        case "flood":
-            note = "stopped: too much output"
-        case "cancelled":
-            note = "stopped by the user"
-        case "lost":
-            note = "the sandbox died while it ran"
-    return f"{decoded(end.output).rstrip()}\n[{note}]".lstrip(), True
-
-
-def answer_of(end: JobEnd) -> dict[str, Any]:
-    """Return the one JSON object that a job wrote to stdout, an empty one if it wrote none."""
-    try:
-        answer = json.loads(end.stdout)
-    except (ValueError, RecursionError):
-        return {}
-    return answer if isinstance(answer, dict) else {}
-
-
-def data_of(tool: LoadedTool, end: JobEnd) -> dict[str, Any]:
-    """Return the values of a result by name, for what undoes the call."""
-    answer = answer_of(end)
-    data = answer.get("data") if tool.script else answer
-    return data if isinstance(data, dict) else {}
-
-
-def script_result(name: str, end: JobEnd) -> tuple[str, bool]:
-    """Return the text of a script's one JSON object; anything else is a fault of the tool."""
-    answer = answer_of(end)
-    if isinstance(answer.get("text"), str):
-        return answer["text"] or "(no output)", False
-    if isinstance(answer.get("error"), str):
-        return answer["error"], True
-    said = decoded(end.output).strip()
-    return f"The tool {name} is broken: it ended with {end.exit} and no result.\n{said}", True
 
 
 def told_of_restore(done: list[Change], left: list[bytes], failed: list[bytes]) -> str:
@@ -420,10 +382,6 @@ def clipped(text: str, limit: int, where: str) -> str:
     left_out = len(text) - len(head) - len(tail)
     place = f"; all of it is in {where}" if where else ""
     return f"{head}\n[... {left_out:,} characters left out{place} ...]\n{tail}"
-
-
-def decoded(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
 
 
 def with_hint(error: UnavailableError) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from agentcli.tool.manifest import LoadedTool, RunCommand
+from agentcli.tool.manifest import Compensation, LoadedTool, RunCommand
 
 # What the Messages API takes as the name of a property, and refuses at the top of a schema.
 _PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
@@ -39,6 +39,8 @@ def _findings(tool: LoadedTool) -> Iterator[str]:
         yield f"compensate: the tier {manifest.tier} says that it cannot be undone"
     if manifest.tier == "reversible" and manifest.compensate == "none":
         yield "compensate: a reversible tool should say how it is undone"
+    if manifest.output is None and takes_result(manifest.compensate):
+        yield "output: say what it returns, as what undoes a call takes {result.NAME} from it"
     if isinstance(manifest.run, RunCommand):
         yield from _about_command(manifest.run.command)
     if tool.script:
@@ -68,6 +70,11 @@ def _about_properties(at: str, schema: Mapping[str, Any]) -> Iterator[str]:
         yield from _about_properties(here, about)
         if isinstance(about.get("items"), dict):
             yield from _about_properties(f"{here}[]", about["items"])
+
+
+def takes_result(undo: object) -> bool:
+    values = undo.call.args.values() if isinstance(undo, Compensation) else ()
+    return any(isinstance(value, str) and value.startswith("{result.") for value in values)
 
 
 def _about_command(command: tuple[str, ...]) -> Iterator[str]:

@@ -87,6 +87,8 @@ class Manifest(Document):
     probe: the script can tell whether a call had its effect: when AGENTCLI_PROBE is 1 it answers
         {"happened": true or false} of the call under AGENTCLI_IDEMPOTENCY_KEY, null if unknown.
     parameters: JSON Schema, draft 2020-12; no other arguments are taken unless it says so.
+    output: JSON Schema of what it returns: of `data` in a script's answer, or of the JSON that a
+        command prints. What does not fit is told as an error, and no undo uses it.
     """
 
     name: Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,63}$")]
@@ -107,6 +109,7 @@ class Manifest(Document):
     probe: bool = False
     shell: str | None = None
     parameters: dict[str, Any]  # a border: JSON Schema is open
+    output: dict[str, Any] | None = None
     examples: tuple[dict[str, Any], ...] = ()
     run: RunScript | RunCommand | RunSession
 
@@ -139,6 +142,7 @@ class LoadedTool:
 
     script: the whole text to run, its modules included; "" for a tool that has none.
     digest: of manifest and script: another version of a tool is another tool.
+    output: what its results must fit, None if it does not say.
     """
 
     manifest: Manifest
@@ -146,6 +150,7 @@ class LoadedTool:
     digest: str
     path: Path
     arguments: Arguments = field(repr=False, compare=False)
+    output: Arguments | None = field(default=None, repr=False, compare=False)
 
     @property
     def rule(self) -> ToolRule:
@@ -218,16 +223,20 @@ def load_manifest(path: Path) -> LoadedTool:
     """
     source = read_source(path)
     manifest = source.read(Manifest)
-    try:
-        arguments = Arguments(manifest.parameters)
-    except SchemaError as wrong:
-        at = ("parameters", *wrong.path)
-        raise source.error_at(at, f"is not a JSON Schema: {wrong}") from None
+    arguments = _compiled(source, "parameters", manifest.parameters)
+    output = None if manifest.output is None else _compiled(source, "output", manifest.output)
     if lines := [source.line_at(at, text) for at, text in _faults(path, manifest, arguments)]:
         raise ConfigError(joined(lines))
     script = _script_text(source, manifest)
     digest = hash_of(manifest.model_dump(mode="json"), script)
-    return LoadedTool(manifest, script, digest, path, arguments)
+    return LoadedTool(manifest, script, digest, path, arguments, output)
+
+
+def _compiled(source: Source, key: str, schema: Mapping[str, Any]) -> Arguments:
+    try:
+        return Arguments(schema)
+    except SchemaError as wrong:
+        raise source.error_at((key, *wrong.path), f"is not a JSON Schema: {wrong}") from None
 
 
 def command_of(run: RunCommand, args: Mapping[str, object]) -> tuple[str, ...]:
@@ -288,20 +297,33 @@ def _faults(path: Path, manifest: Manifest, arguments: Arguments) -> Iterator[tu
                     yield from _needs(manifest, ("run", "command", i), found[1], always=True)
                 elif any(f"{{{name}}}" in part for name in manifest.properties):
                     yield ("run", "command", i), "a placeholder must be a whole element"
+    if manifest.output is not None:
+        yield from _wrong_output(manifest.run, manifest.output)
     for i, example in enumerate(manifest.examples):
         for problem in arguments.problems(example):
             yield ("examples", i), problem
 
 
+def _wrong_output(run: object, output: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    if isinstance(run, RunSession):
+        yield ("output",), "goes with a script or a command; what a session returns is no JSON"
+    if isinstance(run, RunScript) and output.get("type") != "object":
+        yield ("output", "type"), "must be `object` at the top, as the `data` of a script is one"
+
+
 def _wrong_call(manifest: Manifest, call: CallOf) -> Iterator[tuple[Place, str]]:
     """Yield what is wrong with the call that is to undo another one."""
     at: Place = ("compensate", "call")
+    declared = (manifest.output or {}).get("properties")
     if call.tool == manifest.name:
         yield (*at, "tool"), "a tool cannot undo itself"
     for name, value in call.args.items():
         if isinstance(value, str) and (found := PLACE.fullmatch(value)):
             if found["of"] == "args":
                 yield from _needs(manifest, (*at, "args", name), found["name"], always=True)
+            elif declared and found["name"] not in declared:
+                near = did_you_mean(found["name"], declared)
+                yield (*at, "args", name), f"no value of `output` is named `{found['name']}`{near}"
         elif isinstance(value, str) and ("{args." in value or "{result." in value):
             yield (*at, "args", name), "a placeholder must be the whole value"
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -57,17 +57,39 @@ class Arguments:
 
         Each is `$.path: what is wrong` and how to mend it. Never raises, whatever `args` is.
         """
-        if odd := list(islice(_not_json(args), MAX_PROBLEMS)):
+        return self._told(args, lambda error: self._lines(error, args))
+
+    def misfits(self, value: object) -> list[str]:
+        """Return what `problems` does of a tool's result: the places and what was expected there.
+
+        Nothing of the value is quoted: it may hold a secret, which clipped would not be known.
+        """
+        return self._told(value, self._misfit)
+
+    def _told(
+        self, value: object, told: Callable[["jsonschema_rs.ValidationError"], Iterator[str]]
+    ) -> list[str]:
+        if odd := list(islice(not_json(value), MAX_PROBLEMS)):
             return odd
         try:
-            errors = self._validator.iter_errors(args)
-            found = (line for error in errors for line in self._lines(error, args))
+            found = (line for error in self._validator.iter_errors(value) for line in told(error))
             lines = list(islice(found, MAX_PROBLEMS + 1))
         except ValueError as wrong:  # such as a `$ref` that comes back to itself
             return [f"$: cannot be checked: {escaped_line(str(wrong))}"]
         if len(lines) > MAX_PROBLEMS:
             return [*lines[: MAX_PROBLEMS - 1], "... and more like these"]
         return lines
+
+    def _misfit(self, error: "jsonschema_rs.ValidationError") -> Iterator[str]:
+        at, name = _shown_path(error.instance_path), error.kind.name
+        around = self._around(error.schema_path)
+        match name:
+            case "required":
+                yield f"{at}: the key {shown(getattr(error.kind, 'property', ''))} is missing"
+            case _ if name in around:
+                yield f"{at}: expected {name} {shown(around[name])}"
+            case _:
+                yield f"{at}: does not fit ({name})"
 
     def _lines(self, error: "jsonschema_rs.ValidationError", args: object) -> Iterator[str]:
         # Not error.instance: a number that is too big for the validator is null there.
@@ -138,7 +160,7 @@ def _clipped(value: object) -> object:
     return value
 
 
-def _not_json(args: object) -> Iterator[str]:
+def not_json(args: object) -> Iterator[str]:
     """Yield what no JSON text can say, or what would make checking it expensive."""
     todo: list[tuple[object, tuple[str | int, ...]]] = [(args, ())]
     seen = 0

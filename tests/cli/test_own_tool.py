@@ -72,6 +72,25 @@ def test_a_changed_tool_does_not_change_a_run_that_has_begun(program: Program) -
     assert json.loads(resumed.stdout)["answer"] == "ok"
 
 
+OUTPUT = {"properties": {"n": {"maximum": 9}}, "required": ["n"], "type": "object"}
+COUNTS = "import json, sys; n = json.load(sys.stdin)['n']; print(json.dumps({'text': 'ok', 'data': "
+
+
+def test_a_run_that_goes_on_holds_a_tool_to_what_it_declared_when_it_began(
+    program: Program,
+) -> None:
+    words = add_tool(program, COUNTS + "{'n': n}}))", output=OUTPUT)
+    shown = program.run("tools", "show", "own").stdout
+    assert json.dumps(OUTPUT, indent=2) in shown
+    more = (*words, "--steps", "1")
+    broken = {**call("own", n=10), "expect": "ok"}
+    assert program.play(call("own", n=1), broken, {"text": "end"}, words=more).code == 76
+    add_tool(program, COUNTS + "{}}))", output={"type": "object"})
+    resumed = program.run("resume", "last", "--steps", "9", "--stream-json")
+    assert "$.n: expected maximum 9" in resumed.stdout
+    assert json.loads(resumed.stdout.splitlines()[-1])["answer"] == "end"
+
+
 @pytest.mark.parametrize("tier", ["irreversible", "privileged"])
 def test_a_tool_that_cannot_be_undone_never_runs_unasked(program: Program, tier: str) -> None:
     script = "open('ran', 'w'); print('{\"text\": \"ran\"}')"

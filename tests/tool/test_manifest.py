@@ -94,6 +94,10 @@ def test_the_digest_names_manifest_script_and_modules(tmp_path: Path) -> None:
         ({"parameters": {"type": "array"}}, "parameters.type: must be `object` at the top"),
         ({"parameters": {"type": "objct"}}, "parameters.type: is not a JSON Schema"),
         ({"examples": [{"whom": "x"}]}, "examples.0: $: unknown key"),
+        ({"output": True}, "output: must be a mapping, got the boolean `true`"),
+        ({"output": {"type": "array"}}, "output.type: must be `object` at the top, as the `data`"),
+        ({"output": {"type": "objct"}}, "output.type: is not a JSON Schema"),
+        ({"run": {"session": "python", "code": "who"}, "output": {}}, "output: goes with a script"),
         ({"run": {"script": "../greet.py"}}, "run.script: must match"),
         ({"run": {"script": "absent.py"}}, "there is no such file"),
         ({"run": {}}, "run: needs `script` or `command`"),
@@ -113,6 +117,23 @@ def test_what_does_not_fit_is_told_with_its_place(
         load_manifest(write(tmp_path, **changes))
     assert message in str(caught.value)
     assert str(caught.value).startswith(f"{tmp_path / 'greet.yaml'}:")
+
+
+@pytest.mark.parametrize("to", ["http://127.0.0.1:1/a", "file:///etc/passwd", "urn:a:b", "//a/b"])
+@pytest.mark.parametrize("keyword", ["$ref", "$dynamicRef"])
+@pytest.mark.parametrize("key", ["parameters", "output"])
+def test_a_schema_is_fetched_from_nowhere(tmp_path: Path, key: str, keyword: str, to: str) -> None:
+    schema = {"type": "object", "properties": {"who": {keyword: to}, "file": {"type": "string"}}}
+    with pytest.raises(ConfigError, match=rf"greet\.yaml:\d+:\d+: {key}: is not a JSON Schema: "):
+        load_manifest(write(tmp_path, **{key: schema}))
+
+
+def test_what_undoes_a_call_takes_only_values_that_are_declared(tmp_path: Path) -> None:
+    undo = {"call": {"tool": "leave", "args": {"id": "{result.numbr}"}}}
+    output = {"type": "object", "properties": {"number": {"type": "integer"}}}
+    with pytest.raises(ConfigError, match="no value of `output` is named `numbr`; did you mean"):
+        load_manifest(write(tmp_path, compensate=undo, output=output))
+    assert load_manifest(write(tmp_path, compensate=undo, output={"type": "object"})).output
 
 
 def test_a_script_too_long_for_one_argument_is_refused(tmp_path: Path) -> None:
@@ -167,6 +188,7 @@ def test_a_call_may_take_what_it_asks_for_up_to_a_limit(
         ({"tier": "irreversible", "reversible_when": []}, "says that it cannot be undone"),
         ({"compensate": "none"}, "should say how it is undone"),
         ({"run": {"command": ["grep", "{who}"]}}, "put -- before {who}"),
+        ({"compensate": {"call": {"tool": "x", "args": {"n": "{result.n}"}}}}, "output: say what"),
     ],
 )
 def test_a_poor_manifest_is_told_how_to_be_better(
