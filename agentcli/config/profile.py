@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from agentcli.asset import hint_of_names, is_path
-from agentcli.config.layer import Layer, set_fields
+from agentcli.config.layer import Layer, set_fields, value_at
 from agentcli.config.limit import MOST_USD
 from agentcli.config.mount import MountSettings
 from agentcli.core.plan import Untrusted
 from agentcli.core.policy import Layer as InjectionLayer
-from agentcli.document import Document, Source, did_you_mean, read_source
+from agentcli.document import Document, Source, did_you_mean, joined, read_source
 from agentcli.errors import ConfigError, MissingFileError
 
 Words = Annotated[str, Field(min_length=1)]
@@ -27,6 +27,9 @@ class Tiers(Document):
     read_only: Literal["allow", "ask", "deny"] | None = None
     reversible: Literal["allow", "ask", "deny"] | None = None
     irreversible: Literal["ask", "deny"] | None = None
+
+
+TIERS = tuple(Tiers.model_fields)
 
 
 class Budget(Document):
@@ -138,11 +141,12 @@ def read_profile(
     description = ""
     path: Path | None = find_profile(name, known)
     while path is not None:
+        source = read_source(path)
         if any(layer.source and path.samefile(layer.source.path) for layer in layers):
             assert layers[-1].source is not None
             raise layers[-1].source.error_at("extends", "extends itself in a circle")
-        source = read_source(path)
         file = source.read(ProfileFile)
+        refuse_empty(source, file)
         if project is not None and path.is_relative_to(project):
             refuse_uncovered(source, "model", file.model)
             refuse_unsafe(source, file)
@@ -157,6 +161,17 @@ def read_profile(
         layers.append(Layer("profile", data, source))
         path = base_of(source, file, known)
     return layers[::-1], description
+
+
+def refuse_empty(source: Source, file: Settings) -> None:
+    """Refuse a key without a value that would take away what weaker layers ask about or limit."""
+    lines = [
+        source.line_at(key, "is empty: write a value, or leave the key out")
+        for key in ("ask", "budget", "sandbox", "tiers", *(f"tiers.{tier}" for tier in TIERS))
+        if value_at(set_fields(file), key) is None
+    ]
+    if lines:
+        raise ConfigError(joined(lines))
 
 
 def refuse_uncovered(source: Source, field: str, model: str | None) -> None:

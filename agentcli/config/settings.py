@@ -23,6 +23,7 @@ from agentcli.config.profile import (
     Settings,
     Words,
     read_profile,
+    refuse_empty,
     refuse_uncovered,
     refuse_unsafe,
 )
@@ -279,6 +280,7 @@ def shipped_config() -> Config:
 def read_layer(kind: LayerKind, path: Path) -> Layer:
     source = read_source(path)
     file = source.read(SettingsFile)
+    refuse_empty(source, file)
     if kind == "project":
         refuse_uncovered(source, "model", file.model)
         if file.approval is not None:
