@@ -334,10 +334,14 @@ def _needs(
     """Yield what is wrong with a name that is to be an argument, `always`: one that is required."""
     if name not in manifest.properties:
         yield at, f"no parameter is named `{name}`{did_you_mean(name, manifest.properties)}"
-    elif kind and manifest.properties[name].get("type") != kind:
+    elif kind and not _is_of(manifest.properties[name], kind):
         yield at, f"the parameter `{name}` must be of the type {kind}"
     elif always and name not in manifest.parameters.get("required", ()):
         yield at, f"the parameter `{name}` must be required"
+
+
+def _is_of(schema: object, kind: str) -> bool:
+    return isinstance(schema, dict) and schema.get("type") == kind  # `true` is a schema, too
 
 
 def _script_text(source: Source, manifest: Manifest) -> str:

@@ -114,3 +114,29 @@ def test_a_wrong_manifest_names_the_place(program: Program) -> None:
     assert ended.returncode == 78
     assert "did you mean `tier`" in ended.stderr
     assert program.run("tools", "list").returncode == 78
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"tier": "safe"}, "own.yaml:4:7: tier: must be `read_only`, `reversible`"),
+        ({"output": {"$ref": "http://127.0.0.1:1/a"}}, "output: is not a JSON Schema: "),
+        (
+            {"parameters": {"type": "object", "properties": 3}},
+            "parameters.properties: is not a JSON",
+        ),
+        ({"run": {"script": "../own.py"}}, "run.script: must match"),
+    ],
+)
+def test_each_command_names_what_is_wrong_in_a_manifest(
+    program: Program, changes: dict[str, object], says: str
+) -> None:
+    (program.home / "tools").mkdir()
+    path = program.home / "tools" / "own.yaml"
+    path.write_text(yaml.safe_dump({**MANIFEST, **changes}, sort_keys=False))
+    (program.home / "tools" / "own.py").touch()
+    for words in (("tools", "check"), ("tools", "list")):
+        ended = program.run(*words)
+        assert (ended.returncode, ended.stdout) == (78, "")
+        assert f"{path}:" in ended.stderr
+        assert says in ended.stderr

@@ -3,8 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import jsonschema
+import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agentcli.core.command import Command
 from agentcli.core.event import Failed, OutputChunk, Prepared, Signal, Started, ToolEnded
@@ -14,6 +19,7 @@ from agentcli.core.tool import RESTORE, Facts, Undo, tier_of
 from agentcli.tool.gateway import NEW_SESSION, SESSION_LOST, Gateway, Shown
 from agentcli.tool.snapshot import Snapshots
 from tests.fake.script import shipped
+from tests.tool.test_schema import JSON
 
 TOOLS = {name: shipped(name) for name in ("python", "shell", "read_file", "write_file")}
 
@@ -235,3 +241,29 @@ def test_output_is_shown_by_whole_lines_and_its_last_one_at_the_end() -> None:
     assert shown == ["one\n", "***: café\n"]
     hidden.finish()
     assert signals[-1] == OutputChunk(("t", 1), "$ ***")
+
+
+def args_for(tool: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Return arguments of which most have the names that the tool knows."""
+    names = st.one_of(st.sampled_from(sorted(TOOLS[tool].manifest.properties)), st.text())
+    return st.dictionaries(names, st.one_of(JSON, st.sampled_from(["a", "ls", 1])), max_size=4)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.sampled_from(sorted(TOOLS)).flatmap(lambda t: st.tuples(st.just(t), args_for(t))))
+def test_any_arguments_are_refused_or_can_be_stored_and_are_what_the_tool_takes(
+    folder: Path, call: tuple[str, dict[str, Any]]
+) -> None:
+    tool, args = call
+    act = Prepare(Call(tool, args))
+    prepared = asyncio.run(Bench(folder).gateway.prepare(Started(("t", 1), act), act))
+    msgspec.json.encode(prepared)
+    if isinstance(prepared, Failed):
+        assert prepared.failure == "invalid"
+        return
+    schema = TOOLS[tool].manifest.parameters
+    assert jsonschema.Draft202012Validator(schema).is_valid(args)
+    assert isinstance(prepared, Prepared)
+    assert prepared.call.args == args

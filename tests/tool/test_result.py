@@ -2,21 +2,28 @@
 
 import asyncio
 import json
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import jsonschema
+import msgspec
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agentcli.core.event import Failed, Prepared, Started, ToolEnded
 from agentcli.core.label import Label
 from agentcli.core.sandbox import JobEnd, SandboxSpec
 from agentcli.core.step import Call, Prepare, RunTool
 from agentcli.core.tool import Undo
+from agentcli.core.visible import visible
 from agentcli.loop.port import Sandbox
+from agentcli.tool.compensate import with_result
 from agentcli.tool.gateway import Gateway
 from agentcli.tool.manifest import LoadedTool, load_manifest
 from agentcli.tool.result import result_of
@@ -25,6 +32,7 @@ from agentcli.tool.snapshot import Snapshots
 from tests.cli.conftest import SANDBOX
 from tests.sandbox.box import opened
 from tests.sandbox.conftest import spec_of
+from tests.tool.test_schema import JSON
 
 OUTPUT = {
     "type": "object",
@@ -257,3 +265,60 @@ def test_a_secret_that_does_not_fit_is_not_told_in_part(bench: Bench) -> None:
 def test_another_output_is_another_tool(tmp_path: Path) -> None:
     open_, closed = OUTPUT, {**OUTPUT, "additionalProperties": False}
     assert book(tmp_path, output=open_).digest != book(tmp_path, output=closed).digest
+
+
+PIECES = [
+    *(
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        '"',
+        '"text"',
+        '"data"',
+        '"error"',
+        '"ok"',
+        '"id"',
+        "7",
+        "-",
+        ".",
+    ),
+    *("NaN", "Infinity", "1e999", "null", "true", r'"\ud800"', "\ufeff", "\0", " ", "\x1b[2J"),
+]
+ANSWERS = st.one_of(
+    st.binary(),
+    st.lists(st.sampled_from(PIECES)).map(lambda some: "".join(some).encode()),
+    st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(("text", "error", "data"), st.one_of(JSON, st.just("ok")))
+    ).map(lambda answer: json.dumps(answer).encode()),
+    JSON.map(lambda data: json.dumps({"text": "ok", "data": {"id": data}}).encode()),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(ANSWERS)
+def test_any_bytes_are_a_result_that_can_be_stored_and_fits_what_was_declared(
+    answer: bytes,
+) -> None:
+    end = JobEnd("exit", exit=0, stdout=answer, output=answer)
+    for tool in FUZZED:
+        result = result_of(tool, end)
+        visible(result.text).encode()
+        stored = msgspec.json.encode(with_result(UNKNOWN, result.data))
+        assert msgspec.json.decode(stored, type=Undo) == with_result(UNKNOWN, result.data)
+        if tool.output is not None and not result.error and result.fits:
+            value = json.loads(answer)
+            value = value["data"] if tool.script else value
+            assert jsonschema.Draft202012Validator(OUTPUT).is_valid(value)
+        if result.error or not result.fits:
+            assert result.data == {}
+
+
+with tempfile.TemporaryDirectory() as made:
+    FUZZED = [
+        book(Path(made), "1", run=run, output=output)
+        for run in ({"script": "book.py"}, {"command": ["true"]})
+        for output in (OUTPUT, None)
+    ]

@@ -1,8 +1,10 @@
+import json
 import time
 from typing import Any
 
+import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentcli.tool.schema import Arguments, SchemaError
@@ -153,3 +155,61 @@ def test_what_is_no_schema_is_refused_with_its_place(
     with pytest.raises(SchemaError) as caught:
         Arguments(schema)
     assert caught.value.path == path
+
+
+JSON = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.sampled_from([0, 1, 1.0, "a", "", 10**400, "\ud800", float("nan"), float("inf")]),
+        st.floats(),
+        st.text(st.characters(), max_size=4),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+BOUND = st.integers(0, 3)
+KEYWORDS = {
+    "type": st.sampled_from(["object", "array", "string", "integer", "number", "boolean", "null"]),
+    "enum": st.lists(st.sampled_from([0, 1, True, False, None, "a", 1.0, [1], {}]), min_size=1),
+    "const": st.sampled_from([0, 1, True, "a", [True], {"a": 0}]),
+    **dict.fromkeys(("minimum", "exclusiveMaximum", "minLength", "maxLength", "minItems"), BOUND),
+    **dict.fromkeys(("maxItems", "minProperties", "maxProperties"), BOUND),
+    "uniqueItems": st.booleans(),
+    "required": st.lists(st.sampled_from("abc"), unique=True),
+}
+SCHEMAS = st.recursive(
+    st.one_of(st.booleans(), st.fixed_dictionaries({}, optional=KEYWORDS)),
+    lambda inner: st.fixed_dictionaries(
+        {},
+        optional={
+            "properties": st.dictionaries(st.sampled_from("abc"), inner),
+            "additionalProperties": inner,
+            "items": inner,
+            "prefixItems": st.lists(inner, min_size=1, max_size=2),
+            **dict.fromkeys(("anyOf", "oneOf", "allOf"), st.lists(inner, min_size=1, max_size=2)),
+            "not": inner,
+            "required": KEYWORDS["required"],
+            "type": KEYWORDS["type"],
+        },
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(SCHEMAS.filter(lambda schema: isinstance(schema, dict)), JSON)
+def test_nothing_is_taken_that_another_validator_refuses(
+    schema: dict[str, Any], value: object
+) -> None:
+    compiled = Arguments(schema)
+    problems = compiled.problems(value)
+    assert bool(problems) == bool(compiled.misfits(value))
+    for line in problems:
+        line.encode()
+    if not problems:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+        assert jsonschema.Draft202012Validator(schema).is_valid(value)
