@@ -34,7 +34,7 @@ def list_policies(
 
     config = config_here(workspace)
     holding = {policy.shown for policy in config.policies(config.profile(profile))}
-    found = [load(config, path) for paths in config.policy_files().values() for path in paths]
+    found = [config.policy_at(path) for paths in config.policy_files().values() for path in paths]
     if as_json:
         print_json([{**about(policy), "holds": policy.shown in holding} for policy in found])
         return
@@ -68,7 +68,7 @@ def show(
     if name not in known:
         message = f"there is no policy `{name}`{did_you_mean(name, known)}"
         raise MissingFileError(message, hint="List them: agentcli policy list")
-    found = [load(config, path) for path in known[name]]
+    found = [config.policy_at(path) for path in known[name]]
     if as_json:
         print_json([about(policy) for policy in found])
         return
@@ -104,7 +104,7 @@ def check(
     wrong, found, rules = list[str](), list[str](), 0
     for path in paths:
         try:
-            policy = load(config, path)
+            policy = config.policy_at(path)
         except ConfigError as error:
             wrong += str(error).splitlines()
             continue
@@ -201,12 +201,6 @@ def config_here(workspace: options.WORKSPACE) -> "Config":
     config = load_config(options.workspace_of(workspace))
     options.say_untrusted(config)
     return config
-
-
-def load(config: "Config", path: Path) -> "LoadedPolicy":
-    from agentcli.config.policy import load_policy
-
-    return load_policy(path, config.shown(path))
 
 
 def about(policy: "LoadedPolicy") -> dict[str, Any]:

@@ -20,6 +20,7 @@ from agentcli.errors import ConfigError
 
 ALWAYS = "always"  # the policy of the answers that hold beyond a session
 RULES_AT_MOST = 5_000
+NOT_A_PROJECTS = "is not a project's to say: only your own files can"
 Text = Annotated[str, Field(min_length=1, max_length=10_000)]
 Words = Text | Annotated[tuple[Text, ...], Field(min_length=1)]
 Number = int | float
@@ -123,15 +124,16 @@ class LoadedPolicy:
         return f"{self.shown}:{self.source.spots['rules', number].line}"
 
 
-def load_policy(path: Path, shown: str = "") -> LoadedPolicy:
+def load_policy(path: Path, shown: str = "", *, of_project: bool = False) -> LoadedPolicy:
     """Return the policy in a file. shown: what the file is called, by default its path.
 
+    of_project: whether it came with a project; then it may not take back what protects a person.
     Raises ConfigError with a line for each thing that is wrong; MissingFileError.
     """
     source = read_source(path)
     file = source.read(PolicyFile)
     shown = shown or str(path)
-    wrong = list(problems(source, file))
+    wrong = [*problems(source, file), *(foreign_problems(source, file) if of_project else ())]
     if wrong:
         raise ConfigError(joined(wrong))
     rules = tuple(
@@ -174,6 +176,15 @@ def problems(source: Source, file: PolicyFile) -> Iterator[str]:
         except ValueError:
             message = f"must be a domain, such as example.com, or {ANY} for any that is public"
             yield source.line_at(("domains", number), message)
+
+
+def foreign_problems(source: Source, file: PolicyFile) -> Iterator[str]:
+    """Yield what a project's policy says that only a person's own may."""
+    if "unsafe" in file.model_fields_set:
+        yield source.line_at("unsafe", NOT_A_PROJECTS)
+    for number, pattern in enumerate(file.protected):
+        if pattern.startswith("!"):  # it would hold for the paths of all other policies too
+            yield source.line_at(("protected", number), f"an exception {NOT_A_PROJECTS}")
 
 
 def clause_problems(source: Source, at: Place, name: str, clause: ClauseFile) -> Iterator[str]:

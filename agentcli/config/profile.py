@@ -11,6 +11,7 @@ from agentcli.asset import hint_of_names, is_path
 from agentcli.config.layer import Layer, set_fields, value_at
 from agentcli.config.limit import MOST_USD
 from agentcli.config.mount import MountSettings
+from agentcli.config.policy import NOT_A_PROJECTS
 from agentcli.core.plan import Untrusted
 from agentcli.core.policy import Layer as InjectionLayer
 from agentcli.document import Document, Source, did_you_mean, joined, read_source
@@ -183,9 +184,9 @@ def refuse_uncovered(source: Source, field: str, model: str | None) -> None:
 def refuse_unsafe(source: Source, file: Settings) -> None:
     """Refuse what only a person may take back of what protects them."""
     if file.unsafe is not None:
-        raise source.error_at("unsafe", "is not a project's to say: only your own files can")
+        raise source.error_at("unsafe", NOT_A_PROJECTS)
     if file.untrusted == "shown":
-        text = "`shown` is not a project's to say: only your own files can"
+        text = f"`shown` {NOT_A_PROJECTS}"
         raise source.error_at("untrusted", text)
 
 

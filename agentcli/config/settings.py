@@ -27,7 +27,7 @@ from agentcli.config.profile import (
     refuse_uncovered,
     refuse_unsafe,
 )
-from agentcli.config.project import Project, find_project
+from agentcli.config.project import FOLDER, Project, find_project
 from agentcli.document import Document, did_you_mean, read_source
 from agentcli.errors import ConfigError, UsageError
 
@@ -173,7 +173,33 @@ class Config:
         paths = [path for name in names for path in known[name]]
         if not self.only_shipped and always.exists() and always not in paths:
             paths.append(always)
-        return [load_policy(path, self.shown(path)) for path in paths]
+        found = [self.policy_at(path) for path in paths]
+        for policy in found:
+            if policy.file.unsafe:
+                self.refuse_unsafe_policy(profile, policy.name)
+        return found
+
+    def policy_at(self, path: Path) -> LoadedPolicy:
+        """Return the policy in a file, which may be a project's. Raises ConfigError."""
+        return load_policy(path, self.shown(path), of_project=self.is_of_project(path))
+
+    def is_of_project(self, path: Path) -> bool:
+        """Say whether a file came with the project: the file itself, or the accepted copy."""
+        if self.project is None:
+            return False
+        folders = (self.project.folder, self.project.root / FOLDER)
+        return any(path.resolve().is_relative_to(folder.resolve()) for folder in folders)
+
+    def refuse_unsafe_policy(self, profile: Profile, name: str) -> None:
+        """Refuse an unsafe policy that nobody but the project has named."""
+        naming = [layer for layer in profile.layers if name in (layer.data.get("policies") or ())]
+        if naming and all(
+            layer.source is not None and self.is_of_project(layer.source.path) for layer in naming
+        ):
+            source, names = naming[-1].source, naming[-1].data["policies"]
+            assert source is not None
+            text = f"`{name}` is unsafe: only your own files can name it"
+            raise source.error_at(f"policies.{names.index(name)}", text)
 
     def shown(self, path: Path) -> str:
         """Return what the file of a policy is called: the same for everyone, if it ships."""
@@ -290,6 +316,10 @@ def read_layer(kind: LayerKind, path: Path) -> Layer:
             text = "is not a project's to say: only your own settings name who has which role"
             raise source.error_at("roles", text)
         refuse_unsafe(source, file)
+        for name in ("key_file", "key_command", "keyring"):
+            if file.api is not None and getattr(file.api, name) is not None:
+                text = "is not a project's to say: only your own settings name where a key is"
+                raise source.error_at(f"api.{name}", text)
         if file.profile is not None and asset.is_path(file.profile):
             raise source.error_at("profile", "must be a name: what a path leads to is not covered")
     return Layer(kind, set_fields(file), source)

@@ -1,5 +1,6 @@
 """Policies as people write them: what is read, what is refused, and nothing allowed by accident."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +141,20 @@ def test_no_text_as_a_policy_crashes_or_lets_run_what_cannot_be_undone(
         if isinstance(verdict, Allow):
             assert any(rule.effect == "allow" and rule.at == verdict.at for rule in loaded.rules)
             assert tool == "edit" or (tool == "send" and loaded.file.unsafe)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "told"),
+    [
+        ("unsafe: true\n", "1:9: unsafe", "is not a project's to say"),
+        ("unsafe: false\n", "1:9: unsafe", "is not a project's to say"),
+        ('protected: [x, "!.ssh"]\n', "1:16: protected.1", "an exception is not a project's"),
+    ],
+)
+def test_a_projects_policy_takes_back_nothing_of_what_protects(
+    tmp_path: Path, text: str, place: str, told: str
+) -> None:
+    path = write(tmp_path, text)
+    load_policy(path)  # one's own may
+    with pytest.raises(ConfigError, match=re.escape(f"{path}:{place}: {told}")):
+        load_policy(path, of_project=True)

@@ -200,3 +200,44 @@ def test_signers_that_cannot_be_trusted_are_an_error(
     (home / "settings.yaml").write_text("approval: {allowed_signers: signers}\n")
     with pytest.raises(ConfigError, match=rf"settings.yaml:1:\d+: .*signers.*{why}"):
         here(home).allowed_signers()
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ("api: {key_file: k}\n", "1:17: api.key_file: is not a project's to say"),
+        ("api: {key_command: [id]}\n", "1:20: api.key_command: is not a project's to say"),
+        ("api: {keyring: k}\n", "1:16: api.keyring: is not a project's to say"),
+        ("unsafe: {injection: [plan]}\n", "1:9: unsafe: is not a project's to say"),
+        ("roles: {ops: [me]}\n", "1:8: roles: is not a project's to say"),
+    ],
+)
+def test_trusted_settings_of_a_project_say_nothing_about_keys_and_what_is_unsafe(
+    home: Path, settings: str, told: str
+) -> None:
+    give_project(home, settings, trust=True)
+    with pytest.raises(ConfigError, match=f"settings.yaml:{told}"):
+        here(home)
+
+
+def test_a_project_names_no_unsafe_policy_that_its_user_does_not_name(home: Path) -> None:
+    give_project(home, "policies: [default, open-traceable]\n", trust=True)
+    config = here(home)
+    told = r"settings.yaml:1:21: policies.1: `open-traceable` is unsafe: only your own files"
+    with pytest.raises(ConfigError, match=told):
+        config.policies(config.profile())
+    (home / "settings.yaml").write_text("policies: [open-traceable]\n")
+    config = here(home)
+    assert any(policy.file.unsafe for policy in config.policies(config.profile()))
+
+
+def test_a_trusted_policy_that_is_unsafe_is_refused_as_a_whole(home: Path) -> None:
+    folder = home.parent / "work" / ".agentcli" / "policies"
+    folder.mkdir(parents=True)
+    (folder / "default.yaml").write_text("unsafe: true\n")
+    found = project.find_project(home.parent / "work")
+    assert found is not None
+    project.grant(found)
+    config = here(home)
+    with pytest.raises(ConfigError, match=r"default.yaml:1:9: unsafe: is not a project's to say"):
+        config.policies(config.profile())
