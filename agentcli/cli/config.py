@@ -80,8 +80,9 @@ def paths(workspace: options.WORKSPACE = None) -> None:
     agentcli config paths
     """
     from agentcli import asset
-    from agentcli.config.project import FOLDER, root_of, trust_file
+    from agentcli.config.project import FOLDER, root_of
     from agentcli.config.settings import NAME
+    from agentcli.config.trust import trust_file
     from agentcli.core.visible import visible
 
     own, state = asset.config_home(), asset.state_home()

@@ -12,6 +12,7 @@ from agentcli.config.limit import MOST_USD
 from agentcli.errors import MissingFileError
 
 if TYPE_CHECKING:
+    from agentcli.config.project import Project
     from agentcli.config.settings import Config
 
 PROFILE = Annotated[str, typer.Option("--profile", "-p", help="Who works: a name or a file.")]
@@ -63,19 +64,38 @@ def workspace_of(path: Path | None) -> Path:
 
 
 def say_untrusted(config: "Config") -> None:
-    """Say on stderr what of the project is not used, since nobody has trusted it yet."""
-    from agentcli.core.visible import visible
-
+    """Say on stderr what of the project is not used, and why not."""
     if config.project_error:
-        told = f"agentcli: the project's own files are not used: {config.project_error}"
-        print(visible(told), file=sys.stderr)
+        say(f"the project's own files are not used: {config.project_error}")
     project = config.project
     if project is None or project.is_trusted:
         return
-    names = {name.partition("/")[0] for name in project.files}
-    changed = "has changed since it was trusted" if project.trusted else "is not trusted"
-    told = (
-        f"agentcli: {', '.join(sorted(names))} in {project.root} {changed}, so it is not used. "
+    words = {
+        "changed": "has changed since it was trusted",
+        "lost": "is not what was trusted by the program's own copy of it",
+    }
+    doubt = words.get(project.doubt, "is not trusted")
+    say(
+        f"{', '.join(own_names(project))} in {project.root} {doubt}, so it is not used. "
         "See it: agentcli trust show"
     )
-    print(visible(told), file=sys.stderr)
+
+
+def say_project(config: "Config") -> None:
+    """Say on stderr whether the project's own files are in force."""
+    say_untrusted(config)
+    project = config.project
+    if project is not None and project.is_trusted:
+        day = project.record.at[:10]
+        names = ", ".join(own_names(project))
+        say(f"{names} in {project.root} is in force, as you accepted it on {day}")
+
+
+def own_names(project: "Project") -> list[str]:
+    return sorted({name.partition("/")[0] for name in project.files})
+
+
+def say(words: str) -> None:
+    from agentcli.core.visible import visible
+
+    print(visible(f"agentcli: {words}"), file=sys.stderr)

@@ -1,6 +1,6 @@
 """`agentcli trust`: whether a project's own files may count here."""
 
-from collections.abc import Iterator
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,8 +8,7 @@ import typer
 
 from agentcli.cli import options
 from agentcli.cli.consent import agree
-from agentcli.cli.words import counted
-from agentcli.errors import AgentcliError, MissingFileError, UsageError
+from agentcli.errors import MissingFileError, UsageError
 
 if TYPE_CHECKING:
     from agentcli.config.project import Project
@@ -19,13 +18,46 @@ app = typer.Typer(
 )
 
 
+@app.command("list")
+def list_trusted(as_json: options.JSON = False) -> None:
+    """List the projects that are trusted: since when, by which digest, and what became of them.
+
+    agentcli trust list
+    """
+    from dataclasses import asdict
+
+    from agentcli.cli.document import print_json
+    from agentcli.cli.table import print_table
+    from agentcli.config.project import standings
+
+    found = list(standings())
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    if not found:
+        print("No project is trusted. Look at the one here: agentcli trust show")
+        return
+    names = ("digest", "since", "state", "files", "project")
+    print_table(
+        names,
+        [(one.digest, one.at, one.state, str(one.files), str(one.root)) for one in found],
+    )
+
+
 @app.command("show")
-def show(workspace: options.WORKSPACE = None) -> None:
+def show(
+    workspace: options.WORKSPACE = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="All of it, not only what has changed.")
+    ] = False,
+) -> None:
     """Show what files of its own the project brings, what they would change, and if they count.
 
     agentcli trust show
+
+    Of one that has changed since it was trusted, what differs is shown.
     """
-    tell(project_here(workspace))
+    tell(project_here(workspace), whole=whole)
 
 
 @app.command("grant")
@@ -40,7 +72,7 @@ def grant(
     agentcli trust grant
     """
     from agentcli.config import project as projects
-    from agentcli.core.visible import visible
+    from agentcli.core.visible import visible_line
 
     project = project_here(workspace)
     if project.is_trusted:
@@ -54,23 +86,27 @@ def grant(
         hint = f"Look at the files, then: agentcli trust grant --digest {project.digest}"
         agree("Let them count, exactly as they are?", hint=hint, refused="Not trusted.")
     projects.grant(project)
-    print(visible(f"Trusted. Any change makes them not count again: {project.root}"))
+    print(visible_line(f"Trusted. Any change makes them not count again: {project.root}"))
 
 
 @app.command("revoke")
 def revoke(workspace: options.WORKSPACE = None) -> None:
-    """Let the project's own files not count any more.
+    """Let the project's own files not count any more, and remove what was kept of them.
 
     agentcli trust revoke
+    agentcli trust revoke -C ~/src/gone
     """
     from agentcli.config import project as projects
-    from agentcli.core.visible import visible
+    from agentcli.core.visible import visible_line
 
-    root = projects.root_of(options.workspace_of(workspace))
+    if workspace is not None and not os.path.lexists(named := Path(os.path.expanduser(workspace))):
+        root: Path | None = Path(os.path.abspath(named))  # a project that is gone
+    else:
+        root = projects.root_of(options.workspace_of(workspace))
     if root is None or not projects.revoke(root):
         print("It was not trusted.")
         return
-    print(visible(f"Not trusted any more: {root}"))
+    print(visible_line(f"Not trusted any more: {root}"))
 
 
 def project_here(workspace: options.WORKSPACE) -> "Project":
@@ -86,76 +122,8 @@ def project_here(workspace: options.WORKSPACE) -> "Project":
     return project
 
 
-def tell(project: "Project") -> None:
-    """Print what the files would do, what became of each, and all that is in them."""
-    from agentcli.core.visible import escaped, visible
+def tell(project: "Project", *, whole: bool = False) -> None:
+    from agentcli.cli.accept import report
 
-    state = "trusted" if project.is_trusted else "not trusted"
-    if project.trusted and not project.is_trusted:
-        state = f"not trusted any more: changed since {project.trusted.at}"
-    print(visible(f"{project.root}\n{state} · {project.digest}\n"))
-    for line in effects(project):
-        print(visible(f"  {line}"))
-    for name, change in project.changes():
-        print(visible(f"\n{name}{f'  ({change})' if project.trusted and change else ''}"))
-        # Escaped: `visible` would leave out what a terminal takes for a command, and a model reads.
-        text = escaped(project.contents.get(name, b"").decode("utf-8", "replace"))
-        for line in text.removesuffix("\n").split("\n"):
-            print(f"  │ {line}".rstrip())
-
-
-def effects(project: "Project") -> Iterator[str]:
-    """Yield what the files would change, a line each; what is wrong with them, where they are."""
-    from agentcli.config.project import INSTRUCTIONS
-    from agentcli.config.settings import NAME
-
-    for name in sorted(project.files):
-        path = project.root / name
-        _, _, below = name.partition("/")
-        kind = below.partition("/")[0]
-        try:
-            if name in INSTRUCTIONS:
-                yield f"{name}: told to the model as instructions"
-            elif below == NAME:
-                yield from settings_effects(path)
-            elif path.suffix == ".yaml" and below.count("/") == 1:
-                yield from named_effects(kind, path)
-        except AgentcliError as error:
-            yield from str(error).split("\n")
-
-
-def settings_effects(path: Path) -> Iterator[str]:
-    from agentcli.cli.config import plain
-    from agentcli.config.layer import setters
-    from agentcli.config.settings import all_keys, read_layer
-
-    layer = read_layer("project", path)
-    for key in all_keys():
-        for _, value in setters((layer,), key):
-            yield f"setting {key}: {plain(value)}"
-
-
-def named_effects(kind: str, path: Path) -> Iterator[str]:
-    """Yield what a profile, task, policy or tool is, and whose place it takes."""
-    from agentcli import asset
-
-    other = asset.named_files(kind).get(path.stem) if kind in ("profiles", "tasks") else None
-    if other is not None:
-        whose = "shipped" if other.is_relative_to(asset.shipped("configs")) else "your own"
-        yield f"{kind[:-1]} {path.stem}: takes the place of the {whose} one"
-    elif kind in ("profiles", "tasks"):
-        yield f"{kind[:-1]} {path.stem}: can be used by its name"
-    elif kind == "policies":
-        from agentcli.config.policy import load_policy
-
-        policy = load_policy(path)
-        rules = [rule.name for rule in policy.rules if rule.effect == "allow"]
-        lets = f", of which these let calls run: {', '.join(rules)}" if rules else ""
-        unsafe = "; unsafe: also what cannot be undone" if policy.file.unsafe and rules else ""
-        yield f"policy {path.stem}: {counted(len(policy.rules), 'rule')}{lets}{unsafe}"
-    elif kind == "tools":
-        from agentcli.tool.manifest import load_manifest
-
-        manifest = load_manifest(path).manifest
-        egress = "can send data out" if manifest.egress else "cannot send data out"
-        yield f"tool {manifest.name}: {manifest.tier}, {egress}"
+    for line in report(project, whole=whole):
+        print(line)

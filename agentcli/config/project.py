@@ -1,59 +1,85 @@
 """A project's own files for the program, which count only once their content is trusted."""
 
 import datetime
-import hashlib
 import os
-import shutil
+import pwd
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from agentcli import asset
-from agentcli.errors import ConfigError, LedgerError
+from agentcli.config.trust import (
+    Trusted,
+    copy_of,
+    digest_of,
+    drop_copy,
+    hashes_of,
+    is_kept,
+    read_copy,
+    read_trust,
+    write_copy,
+    write_trust,
+)
+from agentcli.errors import ConfigError
 
 FOLDER = ".agentcli"
 INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
+INSTRUCTIONS_CHARS = 40_000
 FILES_AT_MOST = 500
 BYTES_AT_MOST = 10_000_000
 DEPTH_AT_MOST = 16
+NOTHING = Trusted()
 
 
-class Trusted(msgspec.Struct, frozen=True):
-    """What a user has accepted of one project: the hash of each file. at: when, in ISO 8601."""
-
-    files: dict[str, str]
-    at: str = ""
+# Why a project's files are not in force: never accepted, changed since, or no longer to be proved.
+Doubt = Literal["", "new", "changed", "lost"]
 
 
 @dataclass(frozen=True)
 class Project:
     """The files of its own that a project brings, each read once.
 
-    contents: bytes by path below the root.
+    contents: bytes by path below the root. owners: the users whose these files are.
+    record: what was said about the project before.
     """
 
     root: Path
-    trusted: Trusted | None = None
+    record: Trusted = NOTHING
     contents: Mapping[str, bytes] = field(default_factory=dict)
+    owners: frozenset[int] = frozenset()
 
     @cached_property
     def files(self) -> dict[str, str]:
         """Return the sha256 of each file."""
-        return {name: hashlib.sha256(data).hexdigest() for name, data in self.contents.items()}
+        return hashes_of(self.contents)
+
+    @cached_property
+    def doubt(self) -> Doubt:
+        """Say why its files do not count; "" for one that is trusted, as a whole or not at all."""
+        if not self.record.files:
+            return "new"
+        if self.record.files != self.files:
+            return "changed"
+        return "" if is_kept(self.accepted, self.files) else "lost"
 
     @property
     def is_trusted(self) -> bool:
-        return self.trusted is not None and self.trusted.files == self.files
+        return not self.doubt
+
+    @property
+    def is_refused(self) -> bool:
+        """Say whether exactly these contents were answered with no."""
+        return self.record.refused == self.digest
 
     @cached_property
     def digest(self) -> str:
         """A short name of exactly these contents."""
-        lines = "".join(f"{name}\0{digest}\n" for name, digest in sorted(self.files.items()))
-        return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        return digest_of(self.files)
 
     @property
     def accepted(self) -> Path:
@@ -62,7 +88,7 @@ class Project:
         What counts is read there and nowhere else: no tool can reach it, so nothing can change
         between the look at the project and its use.
         """
-        return asset.state_home() / "trust" / f"{self.root.name[:40]}-{self.digest}"
+        return copy_of(self.root, self.files)
 
     @property
     def folder(self) -> Path:
@@ -70,9 +96,25 @@ class Project:
 
     def changes(self) -> list[tuple[str, str]]:
         """Return each file with what became of it since it was trusted, "" for the same."""
-        before = {} if self.trusted is None else self.trusted.files
+        before = self.record.files
         names = sorted({*self.files, *before})
         return [(name, change_of(before.get(name), self.files.get(name))) for name in names]
+
+    def before(self) -> dict[str, bytes]:
+        """Return what was accepted last, so far as the program's own copy of it is whole."""
+        return read_copy(copy_of(self.root, self.record.files), self.record.files)
+
+    @property
+    def strangers(self) -> list[str]:
+        """The names of others than the user and root whose files these are."""
+        return sorted(user_name(uid) for uid in self.owners - {0, os.geteuid()})
+
+
+def user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"the user {uid}"
 
 
 def change_of(before: str | None, now: str | None) -> str:
@@ -95,13 +137,12 @@ def find_project(workspace: Path) -> Project | None:
     root = root_of(workspace)
     if root is None:
         return None
-    contents = read_files(root)
+    contents, owners = read_files(root)
     if not contents:
         return None
-    project = Project(root, read_trust().get(str(root)), contents)
-    if project.is_trusted and not is_kept(project):
-        return replace(project, trusted=None)
-    return project
+    if not str(root).isprintable():
+        raise ConfigError(f"{str(root)!r}: the path of a project must be plain UTF-8")
+    return Project(root, read_trust().get(str(root), NOTHING), contents, owners)
 
 
 def root_of(workspace: Path) -> Path | None:
@@ -117,22 +158,28 @@ def root_of(workspace: Path) -> Path | None:
     return None if here == home else here
 
 
-def read_files(root: Path) -> dict[str, bytes]:
-    """Return a project's own files by their path below the root. Raises ConfigError."""
+def read_files(root: Path) -> tuple[dict[str, bytes], frozenset[int]]:
+    """Return a project's own files by their path below the root, and whose they are.
+
+    Raises ConfigError.
+    """
     found: dict[str, bytes] = {}
+    owners = {(root / FOLDER).stat().st_uid} if (root / FOLDER).is_dir() else set[int]()
     size = 0
     for path in candidates(root):
         name = str(path.relative_to(root))
         if not name.isprintable():
             raise ConfigError(f"{name!r} in {root}: a name must be plain UTF-8")
-        found[name] = read_inside(root, path)
+        found[name], owner = read_inside(root, path)
+        owners.add(owner)
         size += len(found[name])
         if len(found) > FILES_AT_MOST or size > BYTES_AT_MOST:
             raise ConfigError(
-                f"{root / FOLDER}: more than {FILES_AT_MOST} files or {BYTES_AT_MOST:,} bytes",
-                hint="Only settings.yaml, profiles, policies, tasks and tools belong there.",
+                f"{path}: with it these are more than {FILES_AT_MOST} files"
+                f" or {BYTES_AT_MOST:,} bytes",
+                hint=f"Only settings, profiles, policies, tasks and tools belong in {FOLDER}.",
             )
-    return found
+    return found, frozenset(owners)
 
 
 def candidates(root: Path) -> Iterator[Path]:
@@ -159,90 +206,84 @@ def candidates(root: Path) -> Iterator[Path]:
                 yield path
 
 
-def read_inside(root: Path, path: Path) -> bytes:
-    """Return a file's bytes. Raises ConfigError unless it is a regular file of the project."""
+def read_inside(root: Path, path: Path) -> tuple[bytes, int]:
+    """Return a file's bytes and its owner.
+
+    Raises ConfigError unless it is a regular file of the project.
+    """
     try:
         target = path.resolve(strict=True)
         if not target.is_relative_to(root.resolve()):
             raise ConfigError(f"{path}: leads out of the project, to {target}")
-        with open(os.open(target, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        how = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
+        with open(os.open(target, how), "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
                 raise ConfigError(f"{path}: must be a regular file")
-            return file.read(BYTES_AT_MOST + 1)
+            return file.read(BYTES_AT_MOST + 1), found.st_uid
     except (OSError, RuntimeError) as error:  # the latter for links in a circle
         why = error.strerror if isinstance(error, OSError) else "links in a circle"
         raise ConfigError(f"{path}: cannot be read: {why}") from error
 
 
-def trust_file() -> Path:
-    return asset.state_home() / "trust.json"
-
-
-def read_trust() -> dict[str, Trusted]:
-    """Return what is trusted, by the root of each project. Raises ConfigError."""
-    path = trust_file()
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Trusted])
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except msgspec.MsgspecError as error:
-        hint = f"Remove it, and trust again what you trust: rm {path}"
-        raise ConfigError(f"{path}: damaged: {error}", hint=hint) from error
-
-
 def grant(project: Project) -> None:
     """Trust a project's files exactly as they were read. Raises LedgerError, ConfigError."""
-    keep(project)
+    write_copy(project.accepted, project.contents)
     at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    write_trust({**read_trust(), str(project.root): Trusted(project.files, at)})
+    known = {**read_trust(), str(project.root): Trusted(project.files, at)}
+    write_trust(known)
+    drop_copy(copy_of(project.root, project.record.files), known)
 
 
-def keep(project: Project) -> None:
-    """Write the program's own copy of what is accepted. Raises LedgerError."""
-    beside = project.accepted.with_name(f".{project.digest}.{os.getpid()}")
-    try:
-        project.accepted.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shutil.rmtree(beside, ignore_errors=True)
-        for name, data in project.contents.items():
-            path = beside / name
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.write_bytes(data)
-        shutil.rmtree(project.accepted, ignore_errors=True)
-        os.replace(beside, project.accepted)
-    except OSError as error:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise LedgerError(f"{project.accepted}: cannot be written: {error.strerror}") from error
-
-
-def is_kept(project: Project) -> bool:
-    """Return whether the program's own copy is there and is what was accepted."""
-    try:
-        return all(
-            (project.accepted / name).read_bytes() == data
-            for name, data in project.contents.items()
-        )
-    except OSError:
-        return False
+def refuse(project: Project) -> None:
+    """Remember a no to exactly these contents. Raises LedgerError, ConfigError."""
+    known = read_trust()
+    record = known.get(str(project.root), NOTHING)
+    refused = msgspec.structs.replace(record, refused=project.digest)
+    write_trust({**known, str(project.root): refused})
 
 
 def revoke(root: Path) -> bool:
     """Trust a project no more; return whether it was. Raises LedgerError, ConfigError."""
     known = read_trust()
-    if known.pop(str(root), None) is None:
+    record = known.pop(str(root), None)
+    if record is None:
         return False
     write_trust(known)
-    return True
+    drop_copy(copy_of(root, record.files), known)
+    return bool(record.files)
 
 
-def write_trust(known: dict[str, Trusted]) -> None:
-    path = trust_file()
-    beside = path.with_name(f".trust.{os.getpid()}")
+@dataclass(frozen=True)
+class Standing:
+    """What became of a project that was trusted. digest: of what was accepted.
+
+    state: in force; changed since; gone; lost, as the program's own copy is no longer what was
+    accepted; unusable, as its files cannot be told apart for certain.
+    """
+
+    root: Path
+    at: str
+    digest: str
+    files: int
+    state: Literal["in force", "changed", "gone", "lost", "unusable"]
+
+
+def standings() -> Iterator[Standing]:
+    """Yield all projects that were trusted, by their path. Raises ConfigError."""
+    for root, record in sorted(read_trust().items()):
+        if record.files:
+            digest, count = digest_of(record.files), len(record.files)
+            yield Standing(Path(root), record.at, digest, count, state_of(Path(root), record))
+
+
+def state_of(
+    root: Path, record: Trusted
+) -> Literal["in force", "changed", "gone", "lost", "unusable"]:
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside.touch(mode=0o600)
-        beside.write_bytes(msgspec.json.format(msgspec.json.encode(known, order="sorted")))
-        os.replace(beside, path)
-    except OSError as error:
-        raise LedgerError(f"{path}: cannot be written: {error.strerror}") from error
+        if not root.is_dir():
+            return "gone"
+        doubt = Project(root, record, read_files(root)[0]).doubt
+    except (ConfigError, OSError):
+        return "unusable"
+    return "lost" if doubt == "lost" else "changed" if doubt else "in force"

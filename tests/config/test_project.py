@@ -6,18 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agentcli.config import project
+from agentcli.config import project, trust
 from agentcli.errors import ConfigError
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("AGENTCLI_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    root = tmp_path / "app"
-    (root / ".agentcli" / "profiles").mkdir(parents=True)
-    (root / ".agentcli" / "profiles" / "p.yaml").write_text("extends: default\n")
-    return root
 
 
 def found(folder: Path) -> project.Project:
@@ -71,7 +61,7 @@ def test_trust_is_for_one_place_and_can_be_taken_back(root: Path, tmp_path: Path
     assert not found(tmp_path / "other").is_trusted
     assert project.revoke(root)
     assert not project.revoke(root)
-    assert project.trust_file().stat().st_mode & 0o077 == 0
+    assert trust.trust_file().stat().st_mode & 0o077 == 0
 
 
 def test_what_changed_between_the_look_and_the_yes_is_not_trusted(root: Path) -> None:
@@ -139,7 +129,7 @@ def test_too_many_files_are_refused(root: Path) -> None:
 
 def test_a_damaged_record_of_trust_is_an_error_and_not_trust(root: Path) -> None:
     project.grant(found(root))
-    project.trust_file().write_text("{")
+    trust.trust_file().write_text("{")
     with pytest.raises(ConfigError, match="damaged"):
         project.find_project(root)
 
@@ -155,3 +145,58 @@ def test_what_became_of_each_file_is_told(root: Path) -> None:
         ("AGENTS.md", "changed"),
         ("CLAUDE.md", "new"),
     ]
+
+
+def test_a_project_inside_of_a_trusted_one_is_not_trusted_with_it(root: Path) -> None:
+    (root / "vendor" / "lib" / ".agentcli").mkdir(parents=True)
+    (root / "vendor" / "lib" / ".agentcli" / "settings.yaml").write_text("profile: coder\n")
+    project.grant(found(root))
+    inner = found(root / "vendor" / "lib")
+    assert (inner.root, inner.doubt) == (root / "vendor" / "lib", "new")
+    assert found(root / "vendor").is_trusted
+
+
+def test_a_folder_of_its_own_that_is_a_link_out_is_refused(root: Path, tmp_path: Path) -> None:
+    (root / ".agentcli").rename(tmp_path / "elsewhere")
+    (root / ".agentcli").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match="leads out of the project"):
+        project.find_project(root)
+
+
+@pytest.mark.parametrize("name", ["a\nb.yaml", "a\x1b[2J.yaml", "a\u202eb.yaml", b"\xff.yaml"])
+def test_a_name_that_a_terminal_or_a_line_would_misread_is_refused(
+    root: Path, name: str | bytes
+) -> None:
+    plain = os.fsdecode(name)
+    (root / ".agentcli" / plain).touch()
+    with pytest.raises(ConfigError, match="a name must be plain UTF-8") as caught:
+        project.find_project(root)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["a\nb", b"\xff"])
+def test_a_project_whose_path_would_be_misread_is_refused(root: Path, name: str | bytes) -> None:
+    there = root.parent / os.fsdecode(name)
+    root.rename(there)
+    with pytest.raises(ConfigError, match="the path of a project must be plain UTF-8") as caught:
+        project.find_project(there)
+    assert str(caught.value).isprintable()
+
+
+def test_huge_files_are_refused_by_name(root: Path) -> None:
+    with (root / "AGENTS.md").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ConfigError, match=r"AGENTS.md: with it these are more than"):
+        project.find_project(root)
+
+
+def test_files_of_another_user_are_known_by_its_name(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = (root / ".agentcli").stat().st_uid
+    assert found(root).strangers == []
+    here = project.Project(root, owners=frozenset({owner, 0, 54321}))
+    assert here.strangers == ["the user 54321"]
+    if owner:
+        monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+        assert found(root).strangers == [project.user_name(owner)]
