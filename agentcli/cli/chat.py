@@ -29,18 +29,17 @@ def chat(
     agentcli chat -p coder -C ~/src/app
     agentcli chat < questions.txt
     """
+    from agentcli.cli.accept import config_of_run
     from agentcli.compose.key import credentials_for
     from agentcli.compose.oneshot import begin, new_folder
     from agentcli.compose.plan import Overrides, make_plan
-    from agentcli.config.settings import load_config
     from agentcli.core.step import Agent
 
     first = first_words()
     money, mounts = options.parse_usd(usd), tuple(mount or ())
     over = Overrides(model or None, sandbox or None, money, steps, mounts=mounts, role=role)
     here = options.workspace_of(workspace)
-    config = load_config(here)
-    options.say_untrusted(config)
+    config = config_of_run(here)
     plan = make_plan(config, config.profile(profile), Agent("chat"), here, over, title="chat")
     credentials = credentials_for(plan.model, config)
     with new_folder() as folder:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agentcli.compose.oneshot import OneShot
     from agentcli.compose.outcome import Outcome
     from agentcli.compose.plan import Overrides
+    from agentcli.config.settings import Config
     from agentcli.core.event import Input
     from agentcli.core.plan import Plan
 
@@ -50,11 +51,14 @@ def run(
     """
 
     def work() -> int:
+        from agentcli.cli.accept import config_of_run
         from agentcli.compose.plan import Overrides
 
         money, mounts = options.parse_usd(usd), tuple(mount or ())
         over = Overrides(model or None, sandbox or None, money, steps, time, mounts, role)
-        shot = begun(task, prompt, parse_vars(var or []), profile, workspace, over)
+        here = options.workspace_of(workspace)
+        config = config_of_run(here, machine=as_json or stream_json)
+        shot = begun(task, prompt, parse_vars(var or []), profile, here, config, over)
         return drive(shot, as_json=as_json, stream_json=stream_json, output=output)
 
     return documented(work, as_json, stream_json)
@@ -182,23 +186,20 @@ def begun(
     prompt: str,
     values: dict[str, str],
     profile: str,
-    workspace: Path | None,
+    here: Path,
+    config: "Config",
     over: "Overrides",
 ) -> "OneShot":
-    """Return the work at a new run of what the command line asks for."""
+    """Return the work at a new run of what the command line asks for. here: where it works."""
     from dataclasses import replace
 
     from agentcli.compose.key import credentials_for
     from agentcli.compose.oneshot import begin, new_folder
     from agentcli.compose.plan import make_plan
-    from agentcli.config.settings import load_config
     from agentcli.config.task import load_task, make_workspace
     from agentcli.core.redact import Redactor
     from agentcli.core.step import Agent
 
-    here = options.workspace_of(workspace)
-    config = load_config(here)
-    options.say_untrusted(config)
     if task and task != "-":
         if prompt:
             raise UsageError("a task and --prompt do not go together")
