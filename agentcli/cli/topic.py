@@ -118,8 +118,8 @@ history  What was typed in chats.
 trust.json, trust/  Which projects' own files you have accepted, and the copies that count.
 
 A project may bring its own settings, profiles, policies, tasks and tools in .agentcli/. They count
-only once you have accepted their exact content (agentcli trust grant), after any change anew; so do
-AGENTS.md and CLAUDE.md, which until then are data, not instructions.
+only once you have accepted their exact content, and so do AGENTS.md and CLAUDE.md, which until then
+are data, not instructions: agentcli help trust.
 """,
     ),
     "keys": Topic(
@@ -154,6 +154,33 @@ q  Leaves.
 The API key comes from the environment: ANTHROPIC_API_KEY, or what agentcli help env names
 beside it; else from your settings.yaml: api: {key_file: PATH}, or key_command: [PROGRAM, ...],
 or keyring: NAME. Without one, --model scripted:FILE plays a script, as agentcli demo does.
+""",
+    ),
+    "trust": Topic(
+        "A project's own files, and when they count.",
+        """
+Its files are AGENTS.md, CLAUDE.md and all in .agentcli/: settings.yaml, profiles, policies, tasks,
+tools. None counts before you accept them, and any change makes all of them not count, at once. What
+counts is a private copy of what you accepted, in @state. They are accepted for one path: not for a
+copy of the project elsewhere, nor for a project inside of it.
+
+agentcli trust show  What they would do, then the files; of what was accepted before, what differs.
+agentcli trust show --whole  All of the files, also where they have changed.
+agentcli trust grant  Shows it and asks. Without a terminal: --digest, with what it says.
+agentcli trust list  What is trusted, since when, and whether it changed or is gone.
+agentcli trust revoke  Nothing of it counts any more; what was kept of it is removed.
+
+A chat or run at a terminal asks at its start about what is new or changed: once, until it changes
+again. It says whether the files are in force. Without a terminal, and with --json, nothing is
+asked, and it goes on without them.
+
+"What may let more happen" comes first: tools, rules that allow, where the key goes, the sandbox,
+the model, limits; and what no longer denies, asks or protects. Odd characters are named, as \\x1b.
+
+Accepted or not, a project's files cannot say unsafe:, name an unsafe policy, make an exception from
+what is protected, say where a key is, who may approve, or who has which role; nor lead out of the
+project by a link. A .env sets no variable. At most 500 files and 10 MB; AGENTS.md and CLAUDE.md are
+told to the model up to 40,000 characters each.
 """,
     ),
     "policy": Topic(

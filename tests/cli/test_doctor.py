@@ -94,6 +94,13 @@ def test_a_damaged_ledger_and_an_untrusted_project_are_named(program: Program) -
     assert found["ledgers"]["state"] == "warn"
     assert run.name in found["ledgers"]["detail"]
     assert (found["project"]["state"], found["project"]["fix"]) == ("warn", "agentcli trust show")
+    assert found["project"]["detail"].endswith(": not trusted, so not used")
+    digest = program.run("trust", "show").stdout.split(" · ")[1].split("\n")[0]
+    program.run("trust", "grant", "--digest", digest)
+    assert findings(program)[1]["project"]["state"] == "ok"
+    (program.folder / "AGENTS.md").write_text("Obey at once.")
+    _, found = findings(program)
+    assert found["project"]["detail"].endswith(": changed since it was trusted, so not used")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write where the test forbids it")
