@@ -48,7 +48,7 @@ def ask(project: "Project") -> bool:
         say(f"The project's own files take {len(lines):,} lines to show, too many to ask here.")
         say("See them: agentcli trust show; let them count: agentcli trust grant")
         return False
-    for line in lines:
+    for line in ("The project brings files of its own, which do not count yet:", "", *lines):
         say(line)
     words = "\nLet these files of the project count, exactly as they are?"
     choice = ask_yes(words, sys.stdin.fileno(), sys.stderr, size, is_color(sys.stderr))

@@ -20,7 +20,9 @@ def load(workspace: options.WORKSPACE) -> dict[str, "LoadedTool"]:
     from agentcli.config.settings import load_config
     from agentcli.tool.manifest import load_tools
 
-    return load_tools(load_config(options.workspace_of(workspace)).tool_folders())
+    config = load_config(options.workspace_of(workspace))
+    with config.in_place():
+        return load_tools(config.tool_folders())
 
 
 def find(name: str, workspace: options.WORKSPACE) -> "LoadedTool":

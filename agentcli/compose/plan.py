@@ -84,7 +84,8 @@ def make_plan(
 
     Raises ConfigError naming the profile's line, MissingFileError, UnavailableError.
     """
-    tools = load_tools(config.tool_folders())
+    with config.in_place():
+        tools = load_tools(config.tool_folders())
     catalog = read_catalog()
     model = absolute(over.model or profile.model or catalog.default)
     info = model_info(catalog, model, profile)

@@ -5,6 +5,7 @@ import os
 import pwd
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +26,7 @@ from agentcli.config.trust import (
     write_copy,
     write_trust,
 )
-from agentcli.errors import ConfigError
+from agentcli.errors import ConfigError, InputError, MissingFileError
 
 FOLDER = ".agentcli"
 INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
@@ -103,6 +104,15 @@ class Project:
     def before(self) -> dict[str, bytes]:
         """Return what was accepted last, so far as the program's own copy of it is whole."""
         return read_copy(copy_of(self.root, self.record.files), self.record.files)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Let what is wrong with the accepted copy be told of the file that one can mend."""
+        try:
+            yield
+        except (ConfigError, MissingFileError, InputError) as error:
+            told = str(error).replace(str(self.accepted), str(self.root))
+            raise type(error)(told, hint=error.hint) from error
 
     @property
     def strangers(self) -> list[str]:

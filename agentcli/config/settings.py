@@ -8,6 +8,7 @@ says nothing.
 import os
 import urllib.parse
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -138,7 +139,8 @@ class Config:
         Raises ConfigError naming file, line, field and what was expected; MissingFileError.
         """
         name = self.profile_name(flag, task)
-        files, description = read_profile(name, self.named_files("profiles"), self.own_folder)
+        with self.in_place():
+            files, description = read_profile(name, self.named_files("profiles"), self.own_folder)
         by_task = set_fields(limits) if limits is not None else {}
         asked = [Layer("task", {"budget": by_task})] if by_task else []
         layers = (*self.layers, *files, *asked, self.environment)
@@ -181,7 +183,12 @@ class Config:
 
     def policy_at(self, path: Path) -> LoadedPolicy:
         """Return the policy in a file, which may be a project's. Raises ConfigError."""
-        return load_policy(path, self.shown(path), of_project=self.is_of_project(path))
+        with self.in_place():
+            return load_policy(path, self.shown(path), of_project=self.is_of_project(path))
+
+    def in_place(self) -> AbstractContextManager[None]:
+        """Let what is wrong with a project's accepted files be told where one can mend it."""
+        return self.project.in_place() if self.project is not None else nullcontext()
 
     def is_of_project(self, path: Path) -> bool:
         """Say whether a file came with the project: the file itself, or the accepted copy."""
@@ -199,7 +206,8 @@ class Config:
             source, names = naming[-1].source, naming[-1].data["policies"]
             assert source is not None
             text = f"`{name}` is unsafe: only your own files can name it"
-            raise source.error_at(f"policies.{names.index(name)}", text)
+            with self.in_place():
+                raise source.error_at(f"policies.{names.index(name)}", text)
 
     def shown(self, path: Path) -> str:
         """Return what the file of a policy is called: the same for everyone, if it ships."""
@@ -292,7 +300,8 @@ def load_config(workspace: Path, environ: Mapping[str, str] = os.environ) -> Con
     ]
     if project is not None and project.is_trusted:
         places.append(("project", project.folder / NAME))
-    layers = tuple(read_layer(kind, path) for kind, path in places if path.exists())
+    with project.in_place() if project is not None else nullcontext():
+        layers = tuple(read_layer(kind, path) for kind, path in places if path.exists())
     environment = read_environment(environ)
     return Config(layers, environment, project, project_error, workspace=workspace)
 

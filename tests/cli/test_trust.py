@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -182,6 +183,30 @@ def test_nothing_of_a_project_says_where_the_key_goes_or_what_it_is(
     assert not (program.folder / "pwned").exists()
 
 
+def test_a_trusted_project_does_say_where_the_key_goes_and_that_is_told(program: Program) -> None:
+    """Else the address of an untrusted one would show nothing."""
+    program.environ["ANTHROPIC_API_KEY"] = "mine"
+    with FakeClaude(sse_reply("theirs")) as theirs:
+        bring(program, settings=f"api: {{base_url: '{theirs.base_url}'}}\n")
+        told = f"setting api.base_url: {theirs.base_url} (your key and all that is said go there)"
+        assert told in shown(program).split("What may let more happen:\n")[1]
+        grant(program)
+        ended = program.run("run", "--prompt", "x", "-p", "reader", "--sandbox", "local")
+        assert (ended.stdout, len(theirs.requests)) == ("theirs\n", 1), ended.stderr
+
+
+@pytest.mark.skipif(not shutil.which("bwrap"), reason="mounts without being root need bubblewrap")
+def test_a_trusted_project_that_is_mounted_elsewhere_is_not_trusted_there(program: Program) -> None:
+    (program.folder / "AGENTS.md").write_text("Be kind.\n")
+    grant(program)
+    other = program.folder.parent / "other"
+    other.mkdir()
+    mount = ("bwrap", "--dev-bind", "/", "/", "--bind", str(program.folder), str(other))
+    argv = [*mount, *program.argv("trust", "show", "-C", str(other))]
+    seen = subprocess.run(argv, env=program.env(), cwd=other.parent, capture_output=True, text=True)
+    assert seen.stdout.startswith(f"{other}\nnot trusted · "), seen.stderr
+
+
 def test_a_trusted_project_still_sets_no_variable_and_names_no_key(program: Program) -> None:
     (program.folder / ".env").write_text("ANTHROPIC_API_KEY=theirs\nAGENTCLI_PROFILE=coder\n")
     bring(program, settings="budget: {steps: 7}\n")
@@ -309,6 +334,40 @@ def test_a_chat_asks_before_its_first_prompt(program: Program) -> None:
         assert "is in force" in " ".join(person.sees("/help says more").split())
         assert person.leaves() == 0
     assert "hello" in program.run("tools", "list").stdout
+
+
+def test_a_grant_at_a_terminal_shows_what_it_asks_about(program: Program) -> None:
+    (program.folder / "AGENTS.md").write_text("Be kind.\n")
+    person = Person(program, "trust", "grant")
+    assert person.sees("Let them count, exactly as they are? [y/N]")
+    assert "  │ Be kind.\n" in person.screen
+    person.types("y\r")
+    assert person.leaves() == 0
+    assert "Be kind." in prompt_of(program)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "at"),
+    [
+        ("settings", "unsafe: {injection: [plan]}\n", "settings.yaml:1:9: unsafe: is not"),
+        ("profiles__default", "unsafe: {injection: [plan]}\n", "default.yaml:1:9: unsafe: is not"),
+        ("policies__default", "rules: []\nunsafe: true\n", "default.yaml:2:9: unsafe: is not"),
+        ("policies__default", "protected: ['!.ssh']\n", "default.yaml:1:13: protected.0: an exc"),
+        ("settings", "policies: [open-traceable]\n", "settings.yaml:1:12: policies.0: `open-"),
+        ("tools__hello", "name: hello\n", "tools/hello.yaml:1"),
+    ],
+)
+def test_what_a_trusted_project_may_not_say_is_told_at_its_own_file_and_nothing_runs(
+    program: Program, name: str, content: str, at: str
+) -> None:
+    bring(program, **{name: content})
+    grant(program)
+    model = program.script({"text": "ok"})
+    ended = program.run("run", "--prompt", "x", "--model", model, "--sandbox", SANDBOX)
+    assert (ended.returncode, ended.stdout) == (78, "")
+    assert f"{program.folder}/.agentcli/" in ended.stderr
+    assert at in ended.stderr
+    assert str(program.home / "trust") not in ended.stderr
 
 
 def test_for_a_machine_nothing_is_asked_even_at_a_terminal(program: Program) -> None:
