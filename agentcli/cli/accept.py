@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from agentcli.config.settings import Config
 
 DIFF_LINES = 2_000  # of either side: comparing takes its square
-ASKED_LINES = 300  # that are shown before a run; what is longer is for a pager
+# What is shown before a run; what is longer is for a pager.
+ASKED_LINES, ASKED_CHARS = 300, 60_000
 PLAIN_CHARS = 300
 
 
@@ -44,8 +45,10 @@ def ask(project: "Project") -> bool:
     from agentcli.shell.terminal import is_color, size
 
     lines = list(report(project))
-    if len(lines) > ASKED_LINES:
-        say(f"The project's own files take {len(lines):,} lines to show, too many to ask here.")
+    size_chars = sum(map(len, lines))
+    if len(lines) > ASKED_LINES or size_chars > ASKED_CHARS:
+        much = f"{len(lines):,} lines, {size_chars:,} characters"
+        say(f"The project's own files are too long to be asked about here: {much}.")
         say("See them: agentcli trust show; let them count: agentcli trust grant")
         return False
     for line in ("The project brings files of its own, which do not count yet:", "", *lines):

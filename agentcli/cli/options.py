@@ -72,7 +72,7 @@ def say_untrusted(config: "Config") -> None:
         return
     words = {
         "changed": "has changed since it was trusted",
-        "lost": "is not what was trusted by the program's own copy of it",
+        "lost": "can no longer be proved to be what was trusted",
     }
     doubt = words.get(project.doubt, "is not trusted")
     say(

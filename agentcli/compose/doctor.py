@@ -93,7 +93,10 @@ def project(workspace: Path) -> Finding:
     names = ", ".join(sorted({name.partition("/")[0] for name in found.files}))
     if found.is_trusted:
         return Finding("project", "ok", f"{names} in {found.root}: trusted")
-    was = {"changed": "changed since it was trusted", "lost": "not what was trusted by its copy"}
+    was = {
+        "changed": "changed since it was trusted",
+        "lost": "no longer proved to be what was trusted",
+    }
     detail = f"{names} in {found.root}: {was.get(found.doubt, 'not trusted')}, so not used"
     return Finding("project", "warn", detail, "agentcli trust show")
 

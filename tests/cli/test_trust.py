@@ -207,6 +207,16 @@ def test_a_trusted_project_that_is_mounted_elsewhere_is_not_trusted_there(progra
     assert seen.stdout.startswith(f"{other}\nnot trusted · "), seen.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another")
+def test_that_the_files_are_another_users_is_told_before_they_are_accepted(
+    program: Program,
+) -> None:
+    bring(program, settings="budget: {steps: 7}\n")
+    assert "Not only yours" not in shown(program)
+    os.chown(program.folder / ".agentcli", 54321, -1)
+    assert "Not only yours: the user 54321 can change them;" in shown(program)
+
+
 def test_a_trusted_project_still_sets_no_variable_and_names_no_key(program: Program) -> None:
     (program.folder / ".env").write_text("ANTHROPIC_API_KEY=theirs\nAGENTCLI_PROFILE=coder\n")
     bring(program, settings="budget: {steps: 7}\n")
@@ -315,11 +325,15 @@ def test_what_was_typed_before_the_question_is_no_answer(program: Program) -> No
     assert "Be kind." not in prompt_of(program)
 
 
-def test_what_is_too_long_to_ask_about_is_named_and_stays_inert(program: Program) -> None:
-    (program.folder / "AGENTS.md").write_text("Be kind.\n" * 400)
+@pytest.mark.parametrize("text", ["Be kind.\n" * 400, "Be kind. " * 8_000])
+def test_what_is_too_long_to_ask_about_is_named_and_stays_inert(
+    program: Program, text: str
+) -> None:
+    (program.folder / "AGENTS.md").write_text(text)
     person = at_terminal(program)
     assert person.leaves() == 0
-    assert "lines to show, too many to ask here." in person.screen
+    assert "The project's own files are too long to be asked about here: " in person.screen
+    assert "characters.\nSee them: agentcli trust show" in person.screen
     assert QUESTION not in person.screen
     assert "Be kind." not in prompt_of(program)
 
