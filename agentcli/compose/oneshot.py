@@ -6,7 +6,7 @@ import shutil
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agentcli import asset
 from agentcli.compose.front import Front, quiet_front
@@ -17,6 +17,7 @@ from agentcli.compose.session import Session
 from agentcli.core.event import Answered, Edited, Input, Pause, Paused, Prepared
 from agentcli.core.plan import Plan
 from agentcli.core.sandbox import SandboxSpec
+from agentcli.core.state import RunState
 from agentcli.errors import UnavailableError
 from agentcli.ledger.find import new_run
 from agentcli.ledger.folder import RunFolder
@@ -51,7 +52,7 @@ class OneShot:
             for rec in session.open_calls():
                 self.front.recall(rec)
             if state_is_over(session):
-                return outcome_of(session.state, session.tally, session.journal.read)
+                return told(session, session.state)
             session.warm()
             pause = session.inbox.put
             with signals(lambda why: pause(Paused(why))):
@@ -62,7 +63,12 @@ class OneShot:
                     state = await session.run(session.first(), *self.more)
                 finally:
                     timer.cancel()
-            return outcome_of(state, session.tally, session.journal.read)
+            return told(session, state)
+
+
+def told(session: Session, state: RunState) -> Outcome:
+    outcome = outcome_of(state, session.tally, session.journal.read)
+    return replace(outcome, answer=session.with_texts(outcome.answer))
 
 
 @contextmanager

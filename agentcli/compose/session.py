@@ -1,6 +1,7 @@
 """A run in this process, put together of the loop and the adapters."""
 
 import asyncio
+import json
 import random
 import threading
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from agentcli.compose.box import LazySandbox
 from agentcli.compose.front import Front
 from agentcli.compose.judge import Judge
 from agentcli.compose.model import warm_model
-from agentcli.compose.outcome import Tally
+from agentcli.compose.outcome import Tally, json_or_none
 from agentcli.compose.rules import patterns, rules_of
 from agentcli.compose.taken import Taken
 from agentcli.compose.tools import base_request, stored_tools
@@ -37,6 +38,7 @@ from agentcli.core.event import (
     Settled,
     Started,
 )
+from agentcli.core.held import filled, references_in
 from agentcli.core.plan import Plan
 from agentcli.core.policy import Ask, Rules
 from agentcli.core.question import Always, Sign
@@ -213,6 +215,7 @@ class Session:
         plan = self.plan
         workspace, outputs = Path(plan.sandbox.workspace), Outputs(self.folder.outputs)
         reader = Reader(self.taken.views.seen, self.journal.read, plan.system, outputs.get)
+        self.held = reader.held
         return Gateway(
             self.tools,
             plan.sandbox,
@@ -231,6 +234,17 @@ class Session:
 
     def make_checker(self) -> Checker:
         return Checker(Path(self.plan.sandbox.workspace), self.journal.read, Judge())
+
+    def with_texts(self, answer: str) -> str:
+        """Return an answer with the texts that it names: the model cannot show them otherwise."""
+        texts = {}
+        for step in references_in(answer):
+            if (found := self.held(step)) is not None:
+                texts[step] = found.text
+        answered = json_or_none(answer)
+        if isinstance(answered, dict | list):
+            return json.dumps(filled(answered, texts), ensure_ascii=False)
+        return str(filled(answer, texts))
 
     async def run(self, *first: Input) -> RunState:
         """Go on with these facts until the run is parked or has ended.

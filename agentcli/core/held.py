@@ -130,7 +130,7 @@ def filled(value: Any, texts: Mapping[str, str]) -> Any:
     """Return a value with texts in place of their references. What they hold stays as it is."""
     match value:
         case str():
-            return REFERENCE.sub(lambda found: texts[found[1]], value)
+            return REFERENCE.sub(lambda found: texts.get(found[1], found[0]), value)
         case list() | tuple():
             return [filled(item, texts) for item in value]
         case dict():

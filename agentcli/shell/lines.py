@@ -109,7 +109,7 @@ class Talk:
                 self.turn = ""
                 last = self.session.journal.read(at) if at else None
                 if status == "done":
-                    answer_to(self.out, answer_in(last))
+                    answer_to(self.out, self.session.with_texts(answer_in(last)))
                 else:
                     self.failed = exit_when_failed(last)
                     words = last.message if isinstance(last, Failed) else f"It was {status}."

@@ -21,7 +21,7 @@ from agentcli.core.event import (
     ToolEnded,
     UserSaid,
 )
-from agentcli.core.held import Answer
+from agentcli.core.held import Answer, reference, references_in, typed
 from agentcli.core.message import text_of
 from agentcli.core.policy import Allow, Ask, Deny
 from agentcli.core.step import AskModel, AskPerson, Call, Prepare, RunTool, StepId, Wait
@@ -35,6 +35,7 @@ from agentcli.shell.markdown import Block, MarkdownStream
 
 OUTPUT_LINES = 6
 DIFF_LINES = 24
+HELD_LINES, HELD_CHARS = 40, 4000
 LIVE_LINES = 10
 UNKNOWN = "unknown: it was cut off, and is not run again by itself"
 
@@ -80,7 +81,8 @@ class Transcript:
     after_call: bool = False  # the last line is a call's
     undoable: set[StepId] = field(default_factory=set)  # calls whose snapshot undoes them
     told: set[StepId] = field(default_factory=set)  # calls whose end has been shown
-    readers: set[StepId] = field(default_factory=set)  # asks that answer about a text
+    readers: dict[StepId, Answer] = field(default_factory=dict)  # asks about a text
+    held: dict[StepId, str] = field(default_factory=dict)  # what the model knows by reference
 
     def publish(self, rec: Recorded) -> None:
         match rec.event:
@@ -179,8 +181,8 @@ class Transcript:
 
     def started(self, step: StepId, started: Started, rec: Recorded) -> None:
         match started.act:
-            case AskModel(answer=Answer()):
-                self.readers.add(step)
+            case AskModel(answer=Answer() as answer):
+                self.readers[step] = answer
                 self.running[step] = Running("waiting for the reader", self.clock())
             case AskModel():
                 self.running[step] = Running("waiting for the model", self.clock())
@@ -200,13 +202,19 @@ class Transcript:
 
     def replied(self, step: StepId, replied: Replied) -> None:
         self.running.pop(step, None)
-        if step in self.readers:
-            self.readers.remove(step)
-            self.print_some(f"the reader: {text_of(replied.blocks)}", OUTPUT_LINES)
+        if (answer := self.readers.pop(step, None)) is not None:
+            text = text_of(replied.blocks)
+            self.print_some(f"the reader: {text}", OUTPUT_LINES)
+            if answer.of == "text":
+                self.held[step.rpartition("/")[0]] = (typed(answer, text) or "")[:HELD_CHARS]
             return
         if not self.streamed and (text := text_of(replied.blocks)):
             self.incoming.append(text)
         self.finish_stream()
+        for named in references_in(text_of(replied.blocks)):
+            if named in self.held:  # the model cannot show it, so it is shown beside
+                self.print(self.paint(f"{reference(named)} is:", "dim"))
+                self.print_some(self.held[named], HELD_LINES)
 
     def finish_stream(self) -> None:
         self.take_in()
@@ -220,6 +228,8 @@ class Transcript:
     def ended(self, step: StepId, ended: ToolEnded, rec: Recorded) -> None:
         self.running.pop(step, None)
         self.told.add(step)
+        if ended.held:
+            self.held[step] = ended.output[:HELD_CHARS]
         took_s = (rec.at_us - self.began_us.pop(step, rec.at_us)) / 1e6
         facts = self.facts.get(step, Facts())
         self.after_call = True

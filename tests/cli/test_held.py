@@ -1,5 +1,6 @@
 """Untrusted text that the model never sees: it works with references, and asks a reader."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -186,3 +187,23 @@ def test_a_projects_own_file_cannot_show_it_again(program: Program, words: tuple
     assert said.returncode == 78
     assert ".agentcli/settings.yaml:1" in said.stderr
     assert "untrusted" in said.stderr
+
+
+def test_an_answer_that_names_a_text_is_given_with_it(
+    program: Program, words: tuple[str, ...]
+) -> None:
+    readers = [{"text": '{"answer": "A bill of 98.70."}'}]
+    turns = (READ, ask(HELD, "text", "Sum it up."), {"text": f"It says: {ANSWER} {HELD[:-1]}9}}"})
+    played = program.play(*turns, words=words, readers=readers)
+    assert played.document["answer"] == "It says: A bill of 98.70. {held:main/call.1.09}"
+    assert "98.70" not in told(played)
+    model = program.script(*turns, readers=readers)
+    chat = program.run("chat", *words, "--model", model, stdin="Go.\n")
+    assert chat.stdout.startswith("It says: {held:main/call.2.0}"), "another step in a chat"
+
+
+def test_an_answer_of_json_stays_json(program: Program, words: tuple[str, ...]) -> None:
+    readers = [{"text": json.dumps({"answer": 'a "quoted" bill'})}]
+    end = {"text": json.dumps({"what": ANSWER})}
+    played = program.play(READ, ask(HELD, "text"), end, words=words, readers=readers)
+    assert json.loads(played.document["answer"]) == {"what": 'a "quoted" bill'}
