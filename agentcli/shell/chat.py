@@ -213,7 +213,7 @@ class Chat:
     async def undo(self, names: list[str]) -> None:
         """Show what undoing calls would do, ask, and let the run do it. names: as for `pick`."""
         from agentcli.compose.undo import foresee_in_chat, undo_asked
-        from agentcli.shell.undoing import foresight_lines, question_of, what_of
+        from agentcli.shell.undoing import foresight_lines, question_of, told_to_model
 
         if self.turn:
             self.say("A turn is under way: let it end, or stop it with Ctrl+C.")
@@ -235,7 +235,7 @@ class Chat:
         if not agreed or self.turn:
             self.say("Nothing was undone.")
             return
-        self.asked = {f"call.{call.effect.at}": what_of(call) for call in foresight.calls}
+        self.asked = {f"call.{call.effect.at}": told_to_model(call) for call in foresight.calls}
         self.session.inbox.put(undo_asked(foresight))
 
     def raise_budget(self, text: str) -> None:

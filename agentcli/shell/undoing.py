@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 
 from agentcli.compose.undo import Foreseen, Foresight
@@ -12,6 +13,7 @@ from agentcli.shell.console import style
 from agentcli.shell.headless import call_line
 
 DIFF_LINES = 40
+PLACE = re.compile(r"turn\.(\d+)/call\.(\d+)\.(\d+)$")
 SINCE = ", changed since that call"
 COLORS = {"+": "green", "-": "red"}
 
@@ -37,6 +39,18 @@ def foresight_lines(foresight: Foresight, width: int, *, color: bool) -> Iterato
 def what_of(foreseen: Foreseen) -> str:
     effect = foreseen.effect
     return f"the undo of record {effect.undoes}" if effect.undoes else call_line(effect.call, 60)
+
+
+def told_to_model(foreseen: Foreseen) -> str:
+    """Return which call it is, in no word of its arguments: they would count as the user's."""
+    effect = foreseen.effect
+    if effect.undoes:
+        return f"the undo of record {effect.undoes}"
+    found = PLACE.search(effect.step)
+    if found is None:
+        return effect.call.tool
+    turn, reply, call = map(int, found.groups())
+    return f"{effect.call.tool}, call {call + 1} of your reply {reply} in turn {turn}"
 
 
 def told_of(foreseen: Foreseen) -> list[str]:
