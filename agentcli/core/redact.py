@@ -3,8 +3,8 @@
 import base64
 import hmac
 import re
-from collections.abc import Callable, Container, Iterable
-from functools import cache
+from collections.abc import Callable, Container, Iterable, Iterator
+from functools import cache, cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -19,7 +19,7 @@ SHORTEST_KNOWN = 8
 RULES: tuple[tuple[str, str, str], ...] = (
     ("anthropic_key", r"sk-ant-[A-Za-z0-9_-]{20,}", "sk-ant-"),
     ("openai_key", r"(?<![A-Za-z0-9])sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{32,}", "sk-"),
-    ("aws_key_id", r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b", "sia"),
+    ("aws_key_id", r"\bASIA[A-Z2-7]{16}\b", "asia"),
     ("aws_key_id", r"\bAKIA[A-Z0-9]{16}\b", "akia"),
     (
         "aws_secret",
@@ -27,7 +27,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
         r"(?P<secret>[A-Za-z0-9/+=]{40})",
         "secret",
     ),
-    ("github_token", r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})", "gh"),
+    ("github_token", r"\bgh[pousr]_[A-Za-z0-9]{36,}", "gh"),
     ("github_token", r"github_pat_[A-Za-z0-9_]{40,}", "github_pat_"),
     (
         "gitlab_token",
@@ -80,7 +80,40 @@ KEY_BEGUN = re.compile(
 )
 MOST_HELD = 65_536
 LOOK = re.compile(r"\(\?<?[=!]")
-COMPILED = [(name, re.compile(pattern), word) for name, pattern, word in RULES]
+
+
+def letters_first(pattern: str) -> str:
+    """Return an expression that finds the same as `\\bab...` but begins with its letters.
+
+    Python looks for letters ten times as fast as for the edge of a word.
+    """
+    return re.sub(r"^\\b([A-Za-z]+)(?![A-Za-z?*+{|])", r"\1(?<!\\w\1)", pattern)
+
+
+class Rule:
+    """What one kind of secret looks like, compiled. word: as in `RULES`."""
+
+    def __init__(self, kind: str, pattern: str, word: str) -> None:
+        self.kind, self.word, self.written = kind, word, pattern
+        self.pattern = re.compile(letters_first(pattern))
+        self.group = "secret" if "secret" in self.pattern.groupindex else 0
+
+    @cached_property
+    def linear(self) -> Linear:
+        return Linear(without_bounds(self.written))
+
+    def may_fit(self, text: str, low: str) -> bool:
+        """Say whether there may be such a secret: quickly. low: the text in lower case."""
+        if not (self.word in low if self.word else may_assign(low)):
+            return False
+        return not text.isascii() or self.linear.found_in(text)
+
+    def spans(self, text: str) -> Iterator[tuple[int, int, str]]:
+        for match in self.pattern.finditer(text):
+            yield (*match.span(self.group), self.kind)
+
+
+COMPILED = [Rule(*rule) for rule in RULES]
 
 
 def known_secrets(environ: Iterable[tuple[str, str]]) -> tuple[str, ...]:
@@ -146,11 +179,9 @@ class Redactor:
         if self.known is not None:
             found += [(*match.span(), "known") for match in self.known.finditer(text)]
         low = text.lower()
-        for kind, pattern, word in COMPILED if may_hold(text) else ():
-            if word in low if word else may_assign(low):
-                for match in pattern.finditer(text):
-                    group = "secret" if "secret" in pattern.groupindex else 0
-                    found.append((*match.span(group), kind))
+        for rule in COMPILED if may_hold(text) else ():
+            if rule.may_fit(text, low):
+                found += rule.spans(text)
         if not marks:
             found = [span for span in found if not any(overlap(span, mark) for mark in literal)]
         return merged(sorted(found))
