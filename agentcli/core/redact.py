@@ -4,15 +4,18 @@ import base64
 import hmac
 import re
 from collections.abc import Callable, Container, Iterable, Iterator
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
+from agentcli.core import personal
 from agentcli.core.linear import Linear
+from agentcli.core.personal import Pii
 
 KEY_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 MARK = re.compile(r"\[REDACTED:[a-z_]+:[0-9a-f]{16}\]")
 SHORTEST_KNOWN = 8
+SHORTEST_PERSONAL = 6  # a@b.cc
 
 # Each rule: its type, what it looks like, and a lower-case word without which it cannot match.
 # Formats are those that the issuers document; the group `secret`, or else all, is the secret.
@@ -91,12 +94,20 @@ def letters_first(pattern: str) -> str:
 
 
 class Rule:
-    """What one kind of secret looks like, compiled. word: as in `RULES`."""
+    """What one kind of secret looks like, compiled. word: as in `RULES`.
 
-    def __init__(self, kind: str, pattern: str, word: str) -> None:
-        self.kind, self.word, self.written = kind, word, pattern
-        self.pattern = re.compile(letters_first(pattern))
-        self.group = "secret" if "secret" in self.pattern.groupindex else 0
+    size: tells how much of the beginning of what looks so is a secret, 0 for nothing.
+    """
+
+    def __init__(
+        self, kind: str, pattern: str, word: str, size: Callable[[str], int] = len
+    ) -> None:
+        self.kind, self.word, self.written, self.size = kind, word, pattern, size
+        self.group = "secret" if "(?P<secret>" in pattern else 0
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(letters_first(self.written))
 
     @cached_property
     def linear(self) -> Linear:
@@ -104,16 +115,44 @@ class Rule:
 
     def may_fit(self, text: str, low: str) -> bool:
         """Say whether there may be such a secret: quickly. low: the text in lower case."""
-        if not (self.word in low if self.word else may_assign(low)):
+        if self.word not in low or (self.kind == "password" and not may_assign(low)):
             return False
         return not text.isascii() or self.linear.found_in(text)
 
     def spans(self, text: str) -> Iterator[tuple[int, int, str]]:
-        for match in self.pattern.finditer(text):
-            yield (*match.span(self.group), self.kind)
+        at = 0
+        while (match := self.pattern.search(text, at)) is not None:
+            start, end = match.span(self.group)
+            size = self.size(text[start:end])
+            if size:
+                yield start, start + size, self.kind
+            at = max(start + size, match.start() + 1)
 
 
-COMPILED = [Rule(*rule) for rule in RULES]
+class Table:
+    """Rules that hold together."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rules = tuple(rules)
+
+    @cached_property
+    def linear(self) -> Linear:
+        """All rules as one expression, for an engine that reads a text but once."""
+        return Linear("|".join(f"(?:{without_bounds(rule.written)})" for rule in self.rules))
+
+    def may_hold(self, text: str) -> bool:
+        """Say whether any rule may find something: quickly, for nearly no text holds a secret."""
+        return not text.isascii() or self.linear.found_in(text)
+
+    def find(self, text: str, low: str) -> Iterator[tuple[int, int, str]]:
+        """Yield where secrets are, as (start, end, kind). low: the text in lower case."""
+        for rule in self.rules if self.may_hold(text) else ():
+            if rule.may_fit(text, low):
+                yield from rule.spans(text)
+
+
+SECRETS = Table(Rule(*rule) for rule in RULES)
+PERSONAL = Table(Rule(*rule) for rule in personal.RULES)
 
 
 def known_secrets(environ: Iterable[tuple[str, str]]) -> tuple[str, ...]:
@@ -128,6 +167,7 @@ class Redactor:
 
     A mark is keyed, so that equal secrets stay comparable and small ones cannot be guessed.
     name_of: the name that a secret has already, None if it has none.
+    pii: whether personal data counts as a secret.
     """
 
     def __init__(
@@ -135,13 +175,16 @@ class Redactor:
         key: bytes,
         known: Iterable[str] = (),
         name_of: Callable[[str], str | None] = lambda secret: None,
+        pii: Pii = "keep",
     ) -> None:
         self.key, self.name_of = key, name_of
+        self.tables = (SECRETS, PERSONAL) if pii == "redact" else (SECRETS,)
         forms = {form for value in known for form in forms_of(value)}
         longest_first = sorted(forms, key=len, reverse=True)
         self.known = re.compile("|".join(map(re.escape, longest_first))) if forms else None
         # No rule finds anything in less: most strings of a record are shorter words of our own.
-        self.shortest = min([SHORTEST_KNOWN, *map(len, forms)])
+        shortest = SHORTEST_PERSONAL if pii == "redact" else SHORTEST_KNOWN
+        self.shortest = min([shortest, *map(len, forms)])
 
     def mark(self, kind: str, secret: str) -> str:
         return mark_of(kind, self.name_of(secret) or name_by(self.key, secret))
@@ -179,9 +222,8 @@ class Redactor:
         if self.known is not None:
             found += [(*match.span(), "known") for match in self.known.finditer(text)]
         low = text.lower()
-        for rule in COMPILED if may_hold(text) else ():
-            if rule.may_fit(text, low):
-                found += rule.spans(text)
+        for table in self.tables:
+            found += table.find(text, low)
         if not marks:
             found = [span for span in found if not any(overlap(span, mark) for mark in literal)]
         return merged(sorted(found))
@@ -227,17 +269,6 @@ def mark_of(kind: str, name: str) -> str:
 def name_in(mark: str) -> str:
     """Return the name in a mark, or a bare name as it is."""
     return mark.rstrip("]").rpartition(":")[2]
-
-
-def may_hold(text: str) -> bool:
-    """Say whether any rule may find something: quickly, for nearly no text holds a secret."""
-    return not text.isascii() or all_rules().found_in(text)
-
-
-@cache
-def all_rules() -> Linear:
-    """Return all rules as one expression, for an engine that reads a text but once."""
-    return Linear("|".join(f"(?:{without_bounds(pattern)})" for _, pattern, _ in RULES))
 
 
 def without_bounds(pattern: str) -> str:

@@ -252,8 +252,12 @@ def samples(each: int, seed: int = 23) -> Iterator[Sample]:
 
 def harmless(seed: int = 23) -> Iterator[str]:
     """Yield a text for each kind that is no secret, from the templates in the data file."""
-    random = Random(seed)
-    for line in HARMLESS.read_text().splitlines():
+    yield from filled_lines(Random(seed), HARMLESS)
+
+
+def filled_lines(random: Random, path: Path) -> Iterator[str]:
+    """Yield the templates of a file, each a line, with what is random in them."""
+    for line in path.read_text().splitlines():
         if line and not line.startswith("## "):
             yield re.sub(r"<(\w+?)(?::(\d+))?>", lambda found: filled(random, found), line)
 
