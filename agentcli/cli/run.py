@@ -218,7 +218,8 @@ def begun(
     text = read_prompt(prompt, task)
     who = config.profile(profile)
     found = credentials_for(over.model or who.model or "", config)
-    title = first_line(Redactor(b"", found.known).clean(text))  # whole secrets, before it is cut
+    redactor = Redactor(b"", found.known, pii=who.pii or "keep")
+    title = first_line(redactor.clean(text))  # whole secrets, before it is cut
     plan = make_plan(config, who, Agent("react", text), here, over, title=title)
     with new_folder() as folder:
         return begin(plan, folder, found)

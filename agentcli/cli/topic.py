@@ -326,11 +326,40 @@ On resume, finished calls are not run again. One that was cut off is run again o
 harmless. Else the model is told that nobody knows whether it happened, and of what cannot be
 undone a person is asked. What cannot be undone is never run twice by itself.
 
-Secrets that are known or look like one are replaced by marks before anything is written.
+Secrets that are known or look like one are replaced by marks before anything is written; personal
+data too, if you say so: agentcli help pii.
 
 How far a ledger had come is sealed with a key of this machine, beside it and outside of its
 folder: a ledger that was cut off, written anew or put back from an older copy is told as such.
 Whoever can read that key could write the seal too.
+""",
+    ),
+    "pii": Topic(
+        "How personal data is kept out of what is stored, shown and told to the model.",
+        """
+With pii: redact in your settings or a profile, marks stand in the place of personal data, as they
+do in that of secrets: [REDACTED:email:...]. Equal values of a run have equal marks. Found are:
+
+email  Mail addresses, also in the query of a URL.
+phone  With a country, in the forms of some countries, or after a word such as phone.
+card  Numbers of payment cards whose check digit holds.
+iban  Numbers of bank accounts whose check digits hold.
+ssn  US social security numbers.
+
+Names, postal addresses, dates of birth and addresses of machines are not, nor is what a JSON
+argument holds as a bare number, and what a model or you type is on the screen as it is typed.
+
+What tools say is changed for good, before it is shown, told to the model or stored. What you and
+the model say is in the ledger with marks, and its values in the run's private folder, until
+agentcli audit redact destroys them. So a call runs with exactly what the model wrote, and its card
+shows that; but a mark that the model has read is only a text, which gives nothing back. Who
+began a run and who said yes stays readable.
+
+Rules about calls see the marks. What one says of such an argument is in doubt: a rule that allows
+does not fit, one that asks or denies does, and where domains are limited no mail is sent.
+
+It is off by default. Any layer of settings can say redact, and none takes it back: neither a
+project nor a profile. A run keeps what it began with, when it is resumed too.
 """,
     ),
     "tools": Topic(

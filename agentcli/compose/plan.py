@@ -104,6 +104,7 @@ def make_plan(
         title=title,
         program=__version__,
         untrusted=profile.untrusted or "shown",
+        pii=profile.pii or "keep",
     )
     return replace(plan, policy=replace(plan.policy, overhead_tokens=overhead(plan)))
 

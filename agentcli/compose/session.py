@@ -82,7 +82,7 @@ class Session:
     state: RunState = field(default_factory=RunState)
 
     async def __aenter__(self) -> "Session":
-        vault = Vault(self.folder.private, self.known)
+        vault = Vault(self.folder.private, self.known, pii=self.plan.pii)
         seal = Seal(asset.state_home(), self.folder.path)
         self.tools = stored_tools(self.plan)
         self.taken = Taken(self.tools)

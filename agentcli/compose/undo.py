@@ -23,8 +23,9 @@ from agentcli.ledger.effects import Effect, Effects, effects_of
 from agentcli.ledger.file import FileJournal
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.read import each_record
+from agentcli.ledger.recording import restorer
 from agentcli.ledger.seal import Seal
-from agentcli.ledger.vault import Vault
+from agentcli.ledger.vault import Vault, mapped
 from agentcli.loop.perform import now_us
 from agentcli.tool.compensate import missing
 from agentcli.tool.restore import Change, State, after_changes, restoring
@@ -124,10 +125,12 @@ def foresee_in_chat(plan: Plan, folder: RunFolder, names: Sequence[str]) -> Fore
     return foresee(plan, pick(effects, named) if names else last_turn(effects), force=False)
 
 
-def undo_asked(foresight: Foresight) -> UndoAsked:
+def undo_asked(foresight: Foresight, folder: RunFolder) -> UndoAsked:
     """Return the wish of who runs this program to have done what was foreseen."""
+    exact = restorer(folder)
     effects = [foreseen.effect for foreseen in foresight.calls]
-    return UndoAsked(tuple(Undoing(e.at, e.undo) for e in effects), local_name())
+    calls = tuple(Undoing(effect.at, mapped(effect.undo, exact)) for effect in effects)
+    return UndoAsked(calls, local_name())
 
 
 def last_turn(effects: Sequence[Effect]) -> list[Effect]:
@@ -234,7 +237,7 @@ class Undo:
             await session.run(session.go_on(stops=True))
 
     def undo_of(self, effect: Effect) -> UndoCall:
-        undo = effect.undo
+        undo = mapped(effect.undo, restorer(self.folder))
         if self.force and undo.tool == RESTORE:
             return UndoCall(undo.tool, {**undo.args, "force": True})
         return undo
@@ -255,6 +258,7 @@ def give_up(folder: RunFolder, effect: Effect, reason: str) -> None:
     if folder.is_foreign:
         raise InputError(f"{folder.foreign}, so it is never written to")
     seal = Seal(asset.state_home(), folder.path)
-    with FileJournal(folder.ledger, Vault(folder.private), now_us, seal=seal) as journal:
+    vault = Vault(folder.private, pii=folder.pii)
+    with FileJournal(folder.ledger, vault, now_us, seal=seal) as journal:
         journal.seal(Dropped(effect.at, local_name(), reason))
         asyncio.run(journal.sync())

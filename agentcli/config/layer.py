@@ -10,6 +10,11 @@ from agentcli.document import Document, Source
 LayerKind = Literal["shipped", "user", "project", "profile", "task", "environment"]
 
 
+# Keys of which the strictest value holds, whichever layer says it: none takes it back, so that
+# neither a project nor a profile that it picks can.
+STRICTEST = {"pii": "redact", "untrusted": "held"}
+
+
 @dataclass(frozen=True)
 class Layer:
     """What one file, or the environment, sets.
@@ -69,12 +74,16 @@ def merge_all(layers: Sequence[Layer]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for layer in layers:
         merged = merge(merged, layer.data)
+    for key, strictest in STRICTEST.items():
+        if any(value_at(layer.data, key) == strictest for layer in layers):
+            merged[key] = strictest
     return merged
 
 
 def setters(layers: Sequence[Layer], key: str) -> Iterator[tuple[Layer, Any]]:
     """Yield the layers that set a key, with its value in each, the strongest first."""
-    for layer in reversed(layers):
-        value = value_at(layer.data, key)
-        if value is not MISSING:
-            yield layer, value
+    values = ((layer, value_at(layer.data, key)) for layer in reversed(layers))
+    found = [(layer, value) for layer, value in values if value is not MISSING]
+    if key in STRICTEST:
+        found.sort(key=lambda pair: pair[1] != STRICTEST[key])
+    yield from found

@@ -12,6 +12,7 @@ from agentcli.config.layer import Layer, set_fields, value_at
 from agentcli.config.limit import MOST_USD
 from agentcli.config.mount import MountSettings
 from agentcli.config.policy import NOT_A_PROJECTS
+from agentcli.core.personal import Pii
 from agentcli.core.plan import Untrusted
 from agentcli.core.policy import Layer as InjectionLayer
 from agentcli.document import Document, Source, did_you_mean, joined, read_source
@@ -85,6 +86,8 @@ class Settings(Document):
     ask: tools that ask a person before they run, whatever their tier.
     policies: rules about calls; those of all layers hold together.
     untrusted: whether the model sees untrusted results, or only references to them.
+    pii: whether personal data is kept as it is, or marks stand in its place.
+    `held` and `redact` hold whatever layer says so.
     """
 
     model: Words | None = None
@@ -101,6 +104,7 @@ class Settings(Document):
     tries: Annotated[int, Field(ge=1, le=20)] | None = None
     policies: tuple[Words, ...] | None = None
     untrusted: Untrusted | None = None
+    pii: Pii | None = None
     unsafe: Unsafe | None = None
 
 
@@ -185,9 +189,6 @@ def refuse_unsafe(source: Source, file: Settings) -> None:
     """Refuse what only a person may take back of what protects them."""
     if file.unsafe is not None:
         raise source.error_at("unsafe", NOT_A_PROJECTS)
-    if file.untrusted == "shown":
-        text = f"`shown` {NOT_A_PROJECTS}"
-        raise source.error_at("untrusted", text)
 
 
 def find_profile(name: str, known: Mapping[str, Path]) -> Path:

@@ -6,6 +6,7 @@ import unicodedata
 import urllib.parse
 from collections.abc import Iterable, Iterator, Sequence
 
+from agentcli.core.personal import MARK
 from agentcli.core.trace import ACTIVE, leaves_of
 
 NAME = re.compile(
@@ -83,6 +84,9 @@ def hosts_in(
         is_sink = sinks is None or path.partition(".")[0] in sinks
         if not is_sink and len(value.split()) > 1:
             continue
+        for mark in MARK.finditer(value):  # of a mail address, at a host that cannot be told
+            if mark[0].startswith("[REDACTED:email:"):
+                yield path, mark[0]
         text = unicodedata.normalize("NFKC", value).casefold()
         for match in ACTIVE.finditer(text):
             if match.lastgroup in ("url", "mail", "address", "host"):

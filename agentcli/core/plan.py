@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
+from agentcli.core.personal import Pii
 from agentcli.core.policy import Policy
 from agentcli.core.record import Record, hash_of
 from agentcli.core.sandbox import SandboxSpec
@@ -25,6 +26,7 @@ class Plan(Record, frozen=True):
     limit_uusd: None for no limit. output: the file that takes the answer, "" for none.
     clip_chars: how much of a tool's output the model sees.
     untrusted: whether the model sees untrusted results, or only references to them.
+    pii: whether marks stand in the place of personal data.
     """
 
     profile: str
@@ -44,6 +46,7 @@ class Plan(Record, frozen=True):
     title: str = ""
     program: str = ""
     untrusted: Untrusted = "shown"
+    pii: Pii = "keep"
 
     def digest(self) -> str:
         return hash_of(self)[:32]
@@ -51,7 +54,7 @@ class Plan(Record, frozen=True):
     def digests(self) -> dict[str, str]:
         """Return the digest of each part, so that two runs can be told apart by what differs."""
         limits = (self.max_tokens, self.limit_uusd, self.limit_steps, self.time_s, self.clip_chars)
-        parts = {
+        parts: dict[str, object] = {
             "policy": self.policy,
             "profile": (self.profile, self.model, self.effort, *limits, self.untrusted),
             "prompt": self.system,
@@ -59,6 +62,8 @@ class Plan(Record, frozen=True):
             "task": self.agent,
             "tools": self.tools,
         }
+        if self.pii == "redact":  # else the parts are what they were before there was a choice
+            parts["pii"] = self.pii
         return {name: hash_of(part)[:32] for name, part in parts.items()}
 
 

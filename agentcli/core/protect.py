@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from agentcli.core.command import Command
+from agentcli.core.personal import is_marked
 from agentcli.core.place import KINDS, MOST, Guard, Kind, could_name, forms_of, guard_of
 from agentcli.core.record import Record
 from agentcli.core.step import Args, Call
@@ -41,6 +42,8 @@ def kind_of(path: str, guard: Guard, facts: Facts) -> Kind:
     """Return whether a path is protected, as it is written or where it leads."""
     if len(path) > MOST or "\0" in path:
         return ""  # no path
+    if path.startswith("/") and is_marked(path):
+        return "in"  # where it leads is not known
     try:
         return max((guard(form) for form in forms_of(path, facts.places)), key=KINDS.index)
     except ValueError:

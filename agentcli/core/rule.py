@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from agentcli.core.command import Command
 from agentcli.core.host import host_of, is_at
 from agentcli.core.linear import TooMuchError, linear
+from agentcli.core.personal import is_marked
 from agentcli.core.place import folded, forms_of, is_below, parts_of
 from agentcli.core.record import Record, encode
 from agentcli.core.sandbox import hidden_names
@@ -208,10 +209,15 @@ MISSING = Missing()
 
 
 def holds(clause: Clause, value: Any, facts: Facts, *, every: bool) -> bool | None:
-    """Say whether a value is as wanted, None where that cannot be told. every: as in `fits`."""
+    """Say whether a value is as wanted, None where that cannot be told. every: as in `fits`.
+
+    What marks stand for cannot be told of personal data.
+    """
     if isinstance(value, Missing):
         return None
     wanted = clause.value
+    if is_marked(value if isinstance(value, str) else encode(value).decode()):
+        return None
     match clause.how:
         case "equals":
             return encode(value) == encode(wanted)

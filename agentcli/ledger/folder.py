@@ -8,10 +8,12 @@ from pathlib import Path
 import msgspec
 
 from agentcli.core.event import NOTES, Event, Forked, Recorded, RunStarted
+from agentcli.core.personal import Pii
 from agentcli.core.plan import Fork, Plan
 from agentcli.core.record import encode, hash_as_stored
 from agentcli.core.redact import map_strings, restore
 from agentcli.errors import (
+    AgentcliError,
     InputError,
     LedgerDamagedError,
     LedgerError,
@@ -89,9 +91,17 @@ class RunFolder:
 
     def keep_plan(self, plan: Plan, known: tuple[str, ...]) -> None:
         """Store what the run is given, without secrets. known: exact ones. Raises LedgerError."""
-        vault = Vault(self.private, known)
+        vault = Vault(self.private, known, pii=plan.pii)
         plain = map_strings(msgspec.to_builtins(plan), vault.clean_text, FIELDS)
         write_private(self.path / "plan.json", msgspec.json.format(encode(plain), indent=1))
+
+    @property
+    def pii(self) -> Pii:
+        """What the run was told of personal data. Where that cannot be read, the stricter."""
+        try:
+            return self.given().plan.pii
+        except AgentcliError:
+            return "redact"
 
     @property
     def imported(self) -> Path:

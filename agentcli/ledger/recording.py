@@ -8,7 +8,7 @@ from agentcli.core.event import Recorded
 from agentcli.core.redact import restore
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.read import each_record
-from agentcli.ledger.vault import CLEANED_FOR_GOOD, find_secret, mapped
+from agentcli.ledger.vault import find_secret, restored
 
 
 def restorer(folder: RunFolder) -> Callable[[str], str]:
@@ -30,5 +30,4 @@ def recorded(folder: RunFolder) -> Iterator[Recorded]:
     """
     change = restorer(folder)
     for rec in each_record(folder.ledger):
-        known = isinstance(rec.event, CLEANED_FOR_GOOD)
-        yield rec if known else replace(rec, event=mapped(rec.event, change))
+        yield replace(rec, event=restored(rec.event, change))

@@ -115,7 +115,7 @@ def redact(
         told.take(rec.event)
     marks = tuple(s.mark for s in found.secrets if name_in(s.mark) not in told.redacted)
     outputs = tuple(o.handle for o in found.outputs if o.handle not in told.redacted)
-    vault = Vault(folder.private)
+    vault = Vault(folder.private, pii=folder.pii)
     with FileJournal(folder.ledger, vault, now_us, seal=Seal(state, folder.path)) as journal:
         if marks or outputs:
             journal.seal(Redacted(marks, outputs, vault.redactor.clean(reason)))

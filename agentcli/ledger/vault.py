@@ -7,21 +7,28 @@ import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from agentcli.core.event import Checked, Decision, Event, Failed, Redacted, ToolEnded
-from agentcli.core.record import field_names
+from agentcli.core.personal import Pii
+from agentcli.core.record import Record, field_names
 from agentcli.core.redact import Redactor, map_strings, mark_of, name_by, name_in, restore
 from agentcli.errors import LedgerError
 
-# What tools say is cleaned for good: the model sees the marks too.
+# What tools say is cleaned for good: the model sees the marks too. What undoes a call is not: it
+# has to run with the exact values.
 CLEANED_FOR_GOOD = (ToolEnded, Failed, Checked)
 
 SALT_BYTES = 32
+R = TypeVar("R", bound=Record)
 NAME = re.compile(r"[0-9a-f]{16}")
 FIELDS = field_names()  # a name of ours is no secret, even if a variable holds the same
 OWN_WORDS = {"kind", "id", "step", "failure", "ending", "question", "bound", "scope", "why", "stop"}
+# Who began a run and who said yes is compared, and must be known afterwards.
+PEOPLE = {"requester", "by"}
 
 
 class Vault:
@@ -31,6 +38,7 @@ class Vault:
     nobody can guess from the marks that are left what it held, however short that was.
 
     sync_file: makes a written file safe; a record that names it is synced after it.
+    pii: whether personal data goes there too.
     """
 
     def __init__(
@@ -38,13 +46,14 @@ class Vault:
         folder: Path,
         known: tuple[str, ...] = (),
         sync_file: Callable[[int], None] = os.fsync,
+        pii: Pii = "keep",
     ) -> None:
         self.folder, self.sync_file = folder, sync_file
         self.cache: dict[str, str] = {}  # name -> secret
         self.names: dict[str, str] | None = None  # secret -> name, once they were looked for
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # What has no file is marked with a salt that is never stored.
-        self.redactor = Redactor(secrets.token_bytes(SALT_BYTES), known, self.name_of)
+        self.redactor = Redactor(secrets.token_bytes(SALT_BYTES), known, self.name_of, pii)
 
     def clean(self, event: Event) -> Event:
         """Return the event as it may be stored.
@@ -54,14 +63,15 @@ class Vault:
         """
         if isinstance(event, Decision | Redacted):
             return event
+        if isinstance(event, ToolEnded) and event.undo is not None:
+            said = mapped(replace(event, undo=None), self.redactor.clean)
+            return replace(said, undo=mapped(event.undo, self.clean_text))
         change = self.redactor.clean if isinstance(event, CLEANED_FOR_GOOD) else self.clean_text
         return mapped(event, change)
 
     def restore(self, event: Event) -> Event:
         """Return the event as it was before `clean`."""
-        if isinstance(event, (*CLEANED_FOR_GOOD, Redacted)):
-            return event
-        return mapped(event, self.restore_text)
+        return restored(event, self.restore_text)
 
     def clean_text(self, text: str) -> str:
         return self.redactor.clean(text, self.keep)
@@ -134,7 +144,16 @@ def is_salted(name: str, data: bytes) -> bool:
     return hmac.digest(salt, data[SALT_BYTES:], "sha256").hex()[:16] == name
 
 
-def mapped(event: Event, change: Callable[[str], str]) -> Event:
+def restored(event: Event, change: Callable[[str], str]) -> Event:
+    """Return an event with what is kept of it given back. change: gives a text back."""
+    if isinstance(event, ToolEnded) and event.undo is not None:
+        return replace(event, undo=mapped(event.undo, change))
+    if isinstance(event, (*CLEANED_FOR_GOOD, Redacted)):
+        return event
+    return mapped(event, change)
+
+
+def mapped(event: R, change: Callable[[str], str]) -> R:
     """Return the event with its strings changed; the very same one if nothing changes."""
     seen: list[str] = []  # strings that change
 
@@ -149,7 +168,7 @@ def mapped(event: Event, change: Callable[[str], str]) -> Event:
     if not seen:
         return event
     # Words of our own, such as `transient`, are no secret, even if a variable holds the same.
-    own = {name: plain[name] for name in OWN_WORDS & plain.keys()}
+    own = {name: plain[name] for name in (OWN_WORDS | PEOPLE) & plain.keys()}
     return msgspec.convert({**changed, **own}, type(event))
 
 

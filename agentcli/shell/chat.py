@@ -236,7 +236,7 @@ class Chat:
             self.say("Nothing was undone.")
             return
         self.asked = {f"call.{call.effect.at}": told_to_model(call) for call in foresight.calls}
-        self.session.inbox.put(undo_asked(foresight))
+        self.session.inbox.put(undo_asked(foresight, self.session.folder))
 
     def raise_budget(self, text: str) -> None:
         try:

@@ -138,7 +138,10 @@ def test_a_turn_is_undone_in_the_chat_and_the_model_is_told(program: Program) ->
         {"text": "First."},
         call("write_file", path="b.txt", content="y\n"),
         {"text": "Second."},
-        {"expect": "these calls of yours undone: write_file, call 1 of your reply 1 in turn 2", "text": "I see."},
+        {
+            "expect": "these calls of yours undone: write_file, call 1 of your reply 1 in turn 2",
+            "text": "I see.",
+        },
     )
     with talking(program, "chat", "--model", model, "--sandbox", SANDBOX) as person:
         person.sees("/help says more")

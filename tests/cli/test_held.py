@@ -183,10 +183,8 @@ def test_a_projects_own_file_cannot_show_it_again(program: Program, words: tuple
     folder.mkdir()
     (folder / "settings.yaml").write_text("untrusted: shown\n")
     accept(program)
-    said = program.run("run", "--prompt", "x", "--model", program.script(DONE), *words)
-    assert said.returncode == 78
-    assert ".agentcli/settings.yaml:1" in said.stderr
-    assert "untrusted" in said.stderr
+    played = program.play(READ, {"expect": HELD, "text": "done"}, words=words)
+    assert played.code == 0
 
 
 def test_an_answer_that_names_a_text_is_given_with_it(

@@ -241,3 +241,23 @@ def test_a_trusted_policy_that_is_unsafe_is_refused_as_a_whole(home: Path) -> No
     config = here(home)
     with pytest.raises(ConfigError, match=r"default.yaml:1:9: unsafe: is not a project's to say"):
         config.policies(config.profile())
+
+
+@pytest.mark.parametrize("said", ["pii: keep\n", "pii: null\n", "profile: lax\n"])
+def test_no_project_and_no_profile_takes_back_that_personal_data_is_redacted(
+    home: Path, said: str
+) -> None:
+    (home / "settings.yaml").write_text("pii: redact\n")
+    (home / "profiles" / "lax.yaml").write_text("pii: keep\n")
+    give_project(home, said, trust=True)
+    profile = here(home).profile()
+    assert profile.pii == "redact"
+    layer, value = next(setters(profile.layers, "pii"))
+    assert (layer.kind, value) == ("user", "redact")
+
+
+@pytest.mark.parametrize("trust", [True, False])
+def test_a_trusted_project_may_have_personal_data_redacted(home: Path, trust: bool) -> None:
+    assert here(home).profile().pii == "keep"
+    give_project(home, "pii: redact\n", trust=trust)
+    assert here(home).profile().pii == ("redact" if trust else "keep")

@@ -103,6 +103,40 @@ def test_of_a_list_all_must_be_allowed_and_one_is_enough_to_be_denied() -> None:
     assert fits(deny(when=(clause,)), {"to": []})
 
 
+MAIL = "[REDACTED:email:0123456789abcdef]"
+
+
+@pytest.mark.parametrize(
+    ("how", "wanted"),
+    [
+        ("equals", "ann@example.com"),
+        ("one_of", ["ann@example.com"]),
+        ("prefix", "ann"),
+        ("pattern", "@evil"),
+        ("host", ["evil.net"]),
+        ("path", ["ann"]),
+    ],
+)
+def test_what_a_mark_stands_for_is_in_doubt_if_it_is_personal(how: How, wanted: object) -> None:
+    clause = Clause(("to",), how, wanted)
+    for to in (MAIL, [MAIL]):
+        assert fits(deny(when=(clause,)), {"to": to})
+        assert not fits(allow(when=(clause,)), {"to": to})
+
+
+def test_mail_to_somebody_unknown_leads_to_no_allowed_domain() -> None:
+    bound = replace(POLICY, domains=(("example.com",),))
+    assert judge(bound, HERE, Call("send", {"to": MAIL}), Facts()).rule == "other_domain"
+    assert judge(POLICY, HERE, Call("send", {"to": MAIL}), Facts()).rule != "other_domain"
+
+
+def test_a_path_with_a_folder_that_is_not_known_counts_as_protected() -> None:
+    guarded = replace(POLICY, protected=PROTECTED, rules=(PolicyRule("lets", "allow"),))
+    path = f"/srv/{MAIL}/.config/x"
+    assert isinstance(judge(guarded, HERE, Call("edit", {"path": path}), Facts()), Deny)
+    assert isinstance(judge(guarded, HERE, Call("edit", {"path": MAIL}), Facts()), Allow)
+
+
 def test_a_path_that_is_a_link_is_where_it_leads() -> None:
     facts = Facts(places={"src/a": "/etc/passwd", "src/b": ""})
     inside = Clause(("at",), "path", ["src"])

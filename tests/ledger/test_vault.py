@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from agentcli.core.event import Replied, Started, ToolEnded, UserSaid
+from agentcli.core.event import Answered, Replied, RunStarted, Started, ToolEnded, UserSaid
 from agentcli.core.fold import fold_all
 from agentcli.core.redact import Redactor, name_in
-from agentcli.core.step import AskModel, Call, Context, Prompt
+from agentcli.core.step import Agent, AskModel, Call, Context, Prompt
+from agentcli.core.tool import Undo
 from agentcli.ledger.file import FileJournal
 from agentcli.ledger.vault import Outputs, Vault
 from tests.fake.world import World, make_start
@@ -135,3 +136,42 @@ def test_what_was_put_in_the_place_of_a_secret_is_not_used(tmp_path: Path, conte
     salt = blob.read_bytes()[:32] if content == "salted" else b""
     blob.write_bytes(salt + b"x; rm -r *")
     assert Vault(tmp_path / "private").restore_text(mark) == mark
+
+
+MAIL = "ann@example.com"
+
+
+def test_personal_data_goes_the_way_of_secrets_if_that_is_wanted(tmp_path: Path) -> None:
+    said = UserSaid(f"write to {MAIL}")
+    assert Vault(tmp_path / "private").clean(said) == said
+    vault = Vault(tmp_path / "private", pii="redact")
+    cleaned = vault.clean(said)
+    assert MAIL not in str(cleaned)
+    assert Vault(tmp_path / "private").restore(cleaned) == said
+    ended = vault.clean(ToolEnded(("s", 1), "done", f"from {MAIL}"))
+    assert vault.restore(ended) == ended, "what a tool says is cleaned for good"
+
+
+def test_who_began_and_who_said_yes_stays_readable(tmp_path: Path) -> None:
+    vault = Vault(tmp_path / "private", pii="redact")
+    for event in (
+        RunStarted("r", Agent("react", "x"), requester=MAIL),
+        Answered("s", "may_it_run", "b", True, by=MAIL),
+    ):
+        assert vault.clean(event) == event
+        assert vault.restore(event) == event
+
+
+@pytest.mark.parametrize("value", [SECRET, MAIL])
+def test_what_undoes_a_call_comes_back_exactly(tmp_path: Path, value: str) -> None:
+    vault = Vault(tmp_path / "private", pii="redact")
+    mark = "[REDACTED:jwt:0123456789abcdef]"
+    undo = Undo("cancel", {"to": value, "typed": mark})
+    ended = ToolEnded(("s", 1), "done", f"booked for {value}", undo=undo)
+    cleaned = vault.clean(ended)
+    assert isinstance(cleaned, ToolEnded)
+    assert value not in str(cleaned)
+    again = Vault(tmp_path / "private").restore(cleaned)
+    assert isinstance(again, ToolEnded)
+    assert again.undo == undo
+    assert again.output == cleaned.output
