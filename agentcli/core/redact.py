@@ -3,14 +3,13 @@
 import base64
 import hmac
 import re
-from collections.abc import Callable, Container, Iterable, Iterator
-from functools import cached_property
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 from urllib.parse import quote
 
 from agentcli.core import personal
-from agentcli.core.linear import Linear
 from agentcli.core.personal import Pii
+from agentcli.core.table import Rule, Table, in_ascii
 
 KEY_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 MARK = re.compile(r"\[REDACTED:[a-z_]+:[0-9a-f]{16}\]")
@@ -74,81 +73,12 @@ RULES: tuple[tuple[str, str, str], ...] = (
         "",
     ),
 )
-ASSIGNED = re.compile(r"passw|pwd|secret|token|api_?key", re.IGNORECASE)
-ASSIGNED_WORDS = ("passw", "pwd", "secret", "token", "key")  # one in all that ASSIGNED finds
 # A private key whose last line has not ended: none of it may be shown yet.
 KEY_BEGUN = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY"
     r"(?:(?!-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[^\r\n]*[\r\n])[\s\S])*\Z"
 )
 MOST_HELD = 65_536
-LOOK = re.compile(r"\(\?<?[=!]")
-
-
-def letters_first(pattern: str) -> str:
-    """Return an expression that finds the same as `\\bab...` but begins with its letters.
-
-    Python looks for letters ten times as fast as for the edge of a word.
-    """
-    return re.sub(r"^\\b([A-Za-z]+)(?![A-Za-z?*+{|])", r"\1(?<!\\w\1)", pattern)
-
-
-class Rule:
-    """What one kind of secret looks like, compiled. word: as in `RULES`.
-
-    size: tells how much of the beginning of what looks so is a secret, 0 for nothing.
-    """
-
-    def __init__(
-        self, kind: str, pattern: str, word: str, size: Callable[[str], int] = len
-    ) -> None:
-        self.kind, self.word, self.written, self.size = kind, word, pattern, size
-        self.group = "secret" if "(?P<secret>" in pattern else 0
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        return re.compile(letters_first(self.written))
-
-    @cached_property
-    def linear(self) -> Linear:
-        return Linear(without_bounds(self.written))
-
-    def may_fit(self, text: str, low: str) -> bool:
-        """Say whether there may be such a secret: quickly. low: the text in lower case."""
-        if self.word not in low or (self.kind == "password" and not may_assign(low)):
-            return False
-        return not text.isascii() or self.linear.found_in(text)
-
-    def spans(self, text: str) -> Iterator[tuple[int, int, str]]:
-        at = 0
-        while (match := self.pattern.search(text, at)) is not None:
-            start, end = match.span(self.group)
-            size = self.size(text[start:end])
-            if size:
-                yield start, start + size, self.kind
-            at = max(start + size, match.start() + 1)
-
-
-class Table:
-    """Rules that hold together."""
-
-    def __init__(self, rules: Iterable[Rule]) -> None:
-        self.rules = tuple(rules)
-
-    @cached_property
-    def linear(self) -> Linear:
-        """All rules as one expression, for an engine that reads a text but once."""
-        return Linear("|".join(f"(?:{without_bounds(rule.written)})" for rule in self.rules))
-
-    def may_hold(self, text: str) -> bool:
-        """Say whether any rule may find something: quickly, for nearly no text holds a secret."""
-        return not text.isascii() or self.linear.found_in(text)
-
-    def find(self, text: str, low: str) -> Iterator[tuple[int, int, str]]:
-        """Yield where secrets are, as (start, end, kind). low: the text in lower case."""
-        for rule in self.rules if self.may_hold(text) else ():
-            if rule.may_fit(text, low):
-                yield from rule.spans(text)
 
 
 SECRETS = Table(Rule(*rule) for rule in RULES)
@@ -221,9 +151,9 @@ class Redactor:
             found += [(start, end, "mark") for start, end in literal]
         if self.known is not None:
             found += [(*match.span(), "known") for match in self.known.finditer(text)]
-        low = text.lower()
+        plain = in_ascii(text)
         for table in self.tables:
-            found += table.find(text, low)
+            found += table.find(text, plain)
         if not marks:
             found = [span for span in found if not any(overlap(span, mark) for mark in literal)]
         return merged(sorted(found))
@@ -269,47 +199,6 @@ def mark_of(kind: str, name: str) -> str:
 def name_in(mark: str) -> str:
     """Return the name in a mark, or a bare name as it is."""
     return mark.rstrip("]").rpartition(":")[2]
-
-
-def without_bounds(pattern: str) -> str:
-    """Return an expression without names and what looks around: it finds all that the first does.
-
-    For ASCII alone, where Python's own blanks are the others' and four more.
-    """
-    kept, at = "", 0
-    while at < len(pattern):
-        if LOOK.match(pattern, at):
-            at = end_of_group(pattern, at)
-        else:
-            kept += pattern[at : at + 1 + (pattern[at] == "\\")]
-            at += 1 + (pattern[at] == "\\")
-    bare = re.sub(r"\(\?P<\w+>", "(?:", kept).replace(r"\b", "")
-    return re.sub(r"\\s(?=[+*])", r"[\\s\\x1c-\\x1f]", bare)
-
-
-def end_of_group(pattern: str, at: int) -> int:
-    """Return where the group that begins here has ended."""
-    depth, in_class = 0, False
-    while True:
-        letter = pattern[at]
-        if letter == "\\":
-            at += 1
-        elif in_class:
-            in_class = letter != "]"
-        elif letter == "[":
-            in_class = True
-        elif letter in "()":
-            depth += 1 if letter == "(" else -1
-        at += 1
-        if not depth:
-            return at
-
-
-def may_assign(low: str) -> bool:
-    """Say whether a text in lower case may name a password: quickly, for nearly none does."""
-    if low.isascii() and not any(word in low for word in ASSIGNED_WORDS):
-        return False
-    return ASSIGNED.search(low) is not None
 
 
 def overlap(span: tuple[int, int, str], other: tuple[int, int]) -> bool:

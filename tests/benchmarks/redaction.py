@@ -35,7 +35,7 @@ def redaction(_home: str) -> None:
     texts = {"prose and code": prose, "near misses": near, "those of personal data": alike}
     for name, lines in texts.items():
         text = (lines * (SIZE // len(lines) + 1))[:SIZE]
-        # One engine takes ASCII alone.
+        # One engine takes ASCII alone, so that other text is put into it first.
         for how, whole in (("", text), (", with an é", text[:-1] + "é")):
             plain, more = (min(seconds(one, whole) for _ in range(5)) for one in (redactor, both))
             print(f"{name}{how}: {plain:.3f} s per MB, {more:.3f} with personal data")
