@@ -346,8 +346,9 @@ card  Numbers of payment cards whose check digit holds.
 iban  Numbers of bank accounts whose check digits hold.
 ssn  US social security numbers.
 
-Names, postal addresses, dates of birth and addresses of machines are not, nor is what a JSON
-argument holds as a bare number, and what a model or you type is on the screen as it is typed.
+Names, postal addresses, dates of birth and addresses of machines are not, nor is a bare number in
+JSON arguments. What you and the model type is on the screen as it is typed, and kept states of the
+workspace hold its files as they are.
 
 What tools say is changed for good, before it is shown, told to the model or stored. What you and
 the model say is in the ledger with marks, and its values in the run's private folder, until

@@ -216,7 +216,9 @@ def holds(clause: Clause, value: Any, facts: Facts, *, every: bool) -> bool | No
     if isinstance(value, Missing):
         return None
     wanted = clause.value
-    if is_marked(value if isinstance(value, str) else encode(value).decode()):
+    if isinstance(value, list | tuple | dict) and is_marked(encode(value).decode()):
+        return None
+    if isinstance(value, str) and is_marked(value):
         return None
     match clause.how:
         case "equals":
