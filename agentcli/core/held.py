@@ -1,8 +1,8 @@
 """Text that is kept out of what the model sees: named by a reference, asked about by a reader."""
 
-import datetime
 import json
 import re
+from calendar import monthrange
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -93,10 +93,11 @@ def typed(answer: Answer, reply: str) -> str | None:
 
 
 def date(text: str) -> str | None:
-    try:
-        return datetime.date.fromisoformat(text).isoformat()
-    except ValueError:
+    """Return a day of the calendar, written as YYYY-MM-DD, None for anything else."""
+    found = re.fullmatch(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", text)
+    if found is None or not (1 <= int(found[2]) <= 12 and int(found[1])):
         return None
+    return text if 1 <= int(found[3]) <= monthrange(int(found[1]), int(found[2]))[1] else None
 
 
 def reference(step: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agentcli.core.event import LEDGER_VERSION
 from agentcli.errors import InputError, LedgerDamagedError, LedgerError, MissingFileError
 from agentcli.ledger.follow import Follower
 from agentcli.ledger.read import read_ledger
@@ -96,8 +97,9 @@ def test_what_holds_no_whole_record_is_no_ledger(tmp_path: Path, content: bytes)
 
 def test_a_newer_ledger_is_refused_as_such(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
-    path.write_bytes(LINES[0].replace(b'"version":3', b'"version":4'))
-    with pytest.raises(LedgerError, match="written as version 4"):
+    now, newer = LEDGER_VERSION, LEDGER_VERSION + 1
+    path.write_bytes(LINES[0].replace(b'"version":%d' % now, b'"version":%d' % newer))
+    with pytest.raises(LedgerError, match=f"written as version {newer}"):
         read_ledger(path)
 
 
