@@ -243,17 +243,27 @@ def test_a_trusted_policy_that_is_unsafe_is_refused_as_a_whole(home: Path) -> No
         config.policies(config.profile())
 
 
-@pytest.mark.parametrize("said", ["pii: keep\n", "pii: null\n", "profile: lax\n"])
-def test_no_project_and_no_profile_takes_back_that_personal_data_is_redacted(
-    home: Path, said: str
+@pytest.mark.parametrize(
+    ("strict", "said"),
+    [
+        ("pii: redact", "pii: keep\n"),
+        ("pii: redact", "pii: null\n"),
+        ("pii: redact", "profile: lax\n"),
+        ("untrusted: held", "untrusted: shown\n"),
+        ("untrusted: held", "profile: lax\n"),
+    ],
+)
+def test_no_project_and_no_profile_takes_back_what_its_user_is_strict_about(
+    home: Path, strict: str, said: str
 ) -> None:
-    (home / "settings.yaml").write_text("pii: redact\n")
-    (home / "profiles" / "lax.yaml").write_text("pii: keep\n")
+    (home / "settings.yaml").write_text(f"{strict}\n")
+    (home / "profiles" / "lax.yaml").write_text("pii: keep\nuntrusted: shown\n")
     give_project(home, said, trust=True)
     profile = here(home).profile()
-    assert profile.pii == "redact"
-    layer, value = next(setters(profile.layers, "pii"))
-    assert (layer.kind, value) == ("user", "redact")
+    key, _, value = strict.partition(": ")
+    assert getattr(profile, key) == value
+    layer, found = next(setters(profile.layers, key))
+    assert (layer.kind, found) == ("user", value)
 
 
 @pytest.mark.parametrize("trust", [True, False])
