@@ -230,6 +230,7 @@ class Session:
             traces_all=any(rule.traced for rule in plan.policy.rules),
             held=reader.held,
             holds_back=plan.untrusted == "held",
+            written=self.taken.views.seen.written,
         )
 
     def make_checker(self) -> Checker:

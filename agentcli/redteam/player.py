@@ -236,6 +236,7 @@ class Player:
             lambda text: "whole",
             passages=Reader(seen, journal.read),
             traces_all=any(rule.traced for rule in self.policy.rules),
+            written=seen.written,
         )
         acts = Acts(
             Asker(model, View(journal.read), Request("played", "", ()), None, lambda: 0),

@@ -35,6 +35,7 @@ from agentcli.tool.result import Result, answer_of, result_of, told
 from agentcli.tool.seen import HeldText
 from agentcli.tool.shell import parse
 from agentcli.tool.snapshot import Snapshots, TooBigError
+from agentcli.tool.tainted import Written
 
 Ending = Literal["done", "not_done", "unknown"]
 # Beside a result, so that what the model was told before stays as it is.
@@ -85,6 +86,7 @@ class Gateway:
     past: what became of the state of a session. sandbox: the one that was used last.
     passages: gives what the model has seen. traces_all: also before it has seen anything untrusted.
     held: gives what was held back from it. holds_back: whether untrusted results are.
+    written: which files were written since it had seen any.
     """
 
     tools: Mapping[str, LoadedTool]
@@ -101,6 +103,7 @@ class Gateway:
     traces_all: bool = False
     held: Holds = nothing_held
     holds_back: bool = False
+    written: Written = field(default_factory=Written)
 
     async def prepare(self, start: Started, prepare: Prepare) -> Prepared | Failed:
         try:
@@ -199,6 +202,7 @@ class Gateway:
             self.sandbox = sandbox
             if await self.named(tool, run.call.args) != run.facts.files:
                 return Failed(start.id, "stale", CHANGED)
+            label = await self.label(tool, run.call)
         except UnavailableError as error:
             return Failed(start.id, "unavailable", with_hint(error))
         except OSError as error:
@@ -211,7 +215,7 @@ class Gateway:
         except UnavailableError as error:
             return Failed(start.id, "unavailable", with_hint(error))
         result = result_of(tool, end)
-        ended = self.ended(start, run, tool, end, result)
+        ended = self.ended(start, run, tool, end, result, label)
         return await self.with_undo(ended, run, result, before)
 
     async def with_undo(
@@ -261,6 +265,7 @@ class Gateway:
         env = {"AGENTCLI_PROBE": "1", "AGENTCLI_IDEMPOTENCY_KEY": probe.key}
         job = replace(self.job(tool, probe.call.args, **env), timeout_ms=LOOK_MS)
         try:
+            label = await self.label(tool, probe.call)
             end = await (await self.open_sandbox()).run(job, ignore)
         except UnavailableError:
             return Probed(start.id, "unknown")
@@ -269,9 +274,17 @@ class Gateway:
         if isinstance(answer.get("happened"), bool):
             happened = "yes" if answer["happened"] else "no"
         text = answer["text"] if isinstance(answer.get("text"), str) else ""
-        label = label_of(tool.rule.label, probe.call, self.held)
         held = self.holds_back and label.is_tainted
         return Probed(start.id, happened, self.clean(visible(text)), label, held)
+
+    async def label(self, tool: LoadedTool, call: Call) -> Label:
+        """Return the label of what a call is about to give: of its tool and all that goes in."""
+        own = tool.rule.label
+        if self.written.marks(own):
+            own = await asyncio.to_thread(
+                self.written.label, tool, call.args, self.snapshots, self.outputs
+            )
+        return label_of(own, call, self.held)
 
     async def named(self, tool: LoadedTool, args: Args) -> dict[str, str]:
         """Return what the files hold now that a call with these arguments names."""
@@ -301,9 +314,15 @@ class Gateway:
         return facts.tool == tool.digest and facts.sandbox == self.spec.digest()
 
     def ended(
-        self, start: Started, run: RunTool, tool: LoadedTool, end: JobEnd, result: Result
+        self,
+        start: Started,
+        run: RunTool,
+        tool: LoadedTool,
+        end: JobEnd,
+        result: Result,
+        label: Label,
     ) -> ToolEnded:
-        text, label = result.text, label_of(tool.rule.label, run.call, self.held)
+        text = result.text
         cut = end.ending in ("cancelled", "lost")
         if isinstance(tool.manifest.run, RunSession):
             if end.fresh and self.past.ran:

@@ -32,9 +32,7 @@ def named_files(
     """
     found = {}
     for name in names:
-        inside = name.removeprefix(INSIDE).lstrip("/") if is_below(name, INSIDE) else name
-        if os.path.isabs(inside) and is_below(inside, str(root)):
-            inside = os.path.relpath(inside, root)
+        inside = inside_of(str(root), name)
         if not os.path.isabs(inside):
             found[name] = content_of(os.path.realpath(root), inside, is_hidden)
     return found
@@ -58,6 +56,14 @@ def places_of(root: Path, names: Iterable[str]) -> dict[str, str]:
         if parts_of(real) != parts_of(name):
             found[name] = real
     return found
+
+
+def inside_of(root: str, name: str) -> str:
+    """Return a path as seen from the workspace, one out of it from the root of all."""
+    inside = name.removeprefix(INSIDE).lstrip("/") if is_below(name, INSIDE) else name
+    if os.path.isabs(inside) and is_below(inside, root):
+        inside = os.path.relpath(inside, root)
+    return inside
 
 
 def is_below(path: str, folder: str) -> bool:

@@ -23,6 +23,7 @@ from agentcli.core.message import text_of
 from agentcli.core.record import encode
 from agentcli.core.step import Agent, Call, RunTool, StepId
 from agentcli.core.trace import Passage, Passages
+from agentcli.tool.tainted import Written
 
 # A record, whose words it holds, and where they come from in a few words.
 Place = tuple[int, Label, str]
@@ -40,8 +41,10 @@ class Seen:
     calls: dict[StepId, str] = field(default_factory=dict)
     held: dict[StepId, Place] = field(default_factory=dict)
     readers: dict[StepId, Answer] = field(default_factory=dict)
+    written: Written = field(default_factory=Written)
 
     def take(self, rec: Recorded) -> None:
+        self.written.take(rec.event)
         match rec.event:
             case RunStarted() | UserSaid() | Edited():
                 self.places.append((rec.seq, CLEAN, "the user"))
