@@ -63,7 +63,8 @@ class Facts(Record, frozen=True):
     snapshot: handle of the workspace's state before the call, "" where none was needed.
     preview: what the call would change, as a person is to see it, clipped.
     notes: of the sandbox, for people.
-    files: what the files that the call names hold: path to content's hash, "" for none.
+    files: what the files that the call names hold, and for git the config of its repositories:
+        path to content's hash, "" for none.
     undo: how the call would be undone, None if it cannot be.
     image: what the sandbox really runs on.
     traces: where the values of the call come from, of a call that can do something out there.

@@ -29,7 +29,7 @@ from agentcli.tool.history import SESSION_ENDED, SessionPast
 from agentcli.tool.manifest import LoadedTool, Restore, RunCommand, RunSession, command_of
 from agentcli.tool.named import named_files, names_in, places_of
 from agentcli.tool.reference import Holds, label_of, texts_of, with_texts
-from agentcli.tool.repository import with_repositories
+from agentcli.tool.repository import configs_of, with_repositories
 from agentcli.tool.restore import Change, put_back, restoring
 from agentcli.tool.result import Result, answer_of, result_of, told
 from agentcli.tool.seen import HeldText
@@ -47,7 +47,10 @@ SESSION_LOST = (
     "[note: the tools were started anew, so the python session has lost its variables, imports "
     "and functions; define again what you need there]"
 )
-CHANGED = "Not run: a file that the call names has changed since the call was judged."
+CHANGED = (
+    "Not run: a file that the call names, where it leads, or the config of its repository has "
+    "changed since the call was judged."
+)
 LOOK_MS = 10_000  # for a preview or a probe
 PREVIEW_CHARS = 20_000
 
@@ -138,22 +141,16 @@ class Gateway:
         judged wrong, it can be undone like any other.
         """
         sandbox = await self.open_sandbox()
-        facts = Facts(
+        facts = replace(
+            await self.look(tool, call.args),
             tool=tool.digest,
             sandbox=self.spec.digest(),
             sandboxed=sandbox.facts.isolated,
             offline=sandbox.facts.offline,
             notes=sandbox.facts.notes,
             undo=undo_of(tool.manifest, call.args),
-            files=await self.named(tool, call.args),
             image=sandbox.facts.image,
         )
-        parsed = Parsed()
-        if tool.manifest.shell:
-            parsed = parse(str(call.args[tool.manifest.shell]))
-            parsed = await asyncio.to_thread(with_repositories, parsed, Path(self.spec.workspace))
-            facts = replace(facts, commands=parsed.commands, unparsed=parsed.problem)
-        facts = replace(facts, places=self.places(tool, call.args, parsed))
         if isinstance(tool.manifest.compensate, Restore):
             snapshot = await asyncio.to_thread(self.snapshots.take)
             # What a call changes in a mount is in no snapshot.
@@ -200,7 +197,7 @@ class Gateway:
             if self.sandbox is not None and sandbox is not self.sandbox:
                 self.past = self.past.lost()
             self.sandbox = sandbox
-            if await self.named(tool, run.call.args) != run.facts.files:
+            if not is_as_judged(run.facts, await self.look(tool, run.call.args)):
                 return Failed(start.id, "stale", CHANGED)
             label = await self.label(tool, run.call)
         except UnavailableError as error:
@@ -286,11 +283,18 @@ class Gateway:
             )
         return label_of(own, call, self.held)
 
-    async def named(self, tool: LoadedTool, args: Args) -> dict[str, str]:
-        """Return what the files hold now that a call with these arguments names."""
+    async def look(self, tool: LoadedTool, args: Args) -> Facts:
+        """Return of the facts of a call what others can change in the workspace before it runs."""
         names, root = names_in(tool.manifest, args), Path(self.spec.workspace)
+        parsed = Parsed()
+        if tool.manifest.shell:
+            parsed = parse(str(args[tool.manifest.shell]))
+            parsed = await asyncio.to_thread(with_repositories, parsed, root)
+            names = [*names, *configs_of(parsed, root)]
         is_hidden = hidden_names(self.spec.hidden)
-        return await asyncio.to_thread(named_files, root, names, is_hidden) if names else {}
+        files = await asyncio.to_thread(named_files, root, names, is_hidden) if names else {}
+        places = self.places(tool, args, parsed)
+        return Facts(files=files, places=places, commands=parsed.commands, unparsed=parsed.problem)
 
     def places(self, tool: LoadedTool, args: Args, parsed: Parsed) -> dict[str, str]:
         """Return where the paths that a call names really lead, where that is another place.
@@ -387,6 +391,12 @@ def told_of_restore(done: list[Change], left: list[bytes], failed: list[bytes]) 
     )
     lines = [f"{words}: {', '.join(map(os.fsdecode, paths))}" for words, paths in told if paths]
     return "\n".join(lines) or "it was so already"
+
+
+def is_as_judged(judged: Facts, now: Facts) -> bool:
+    """Say whether what a call would find in the workspace is still what it was judged by."""
+    names = ("files", "places", "commands", "unparsed")
+    return all(getattr(judged, name) == getattr(now, name) for name in names)
 
 
 def is_restore(call: Call) -> bool:

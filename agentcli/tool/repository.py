@@ -1,6 +1,8 @@
 """Whether the config of the repositories that a command looks at names programs to run."""
 
+import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -40,8 +42,22 @@ def with_repositories(parsed: Parsed, workspace: Path) -> Parsed:
 
 def uses_git(command: Command) -> bool:
     """Return whether a command that only reads is git, perhaps in a wrapper."""
-    names = (word.rpartition("/")[2] for word in command.words)
-    return command.power == "reads" and "git" in names
+    return command.power == "reads" and "git" in program_names(command)
+
+
+def program_names(command: Command) -> set[str]:
+    return {word.rpartition("/")[2] for word in command.words}
+
+
+def configs_of(parsed: Parsed, workspace: Path) -> list[str]:
+    """Return where the config of the repositories is that git may look at, if git is called."""
+    if not any("git" in program_names(command) for command in parsed.commands):
+        return []
+    root, found = workspace.resolve(), set[str]()
+    for folder in (".", *folders_of(parsed.commands)):
+        with suppress(OSError, RuntimeError, ValueError):
+            found |= {str(above.relative_to(root)) for above in above_in(root, folder)}
+    return [os.path.normpath(f"{folder}/.git/config") for folder in sorted(found)]
 
 
 def folders_of(commands: tuple[Command, ...]) -> list[str]:
@@ -66,14 +82,19 @@ def are_plain(workspace: Path, folders: list[str]) -> bool:
         return False  # one may start from the other
     try:
         for folder in (".", *folders):
-            inside = folder.removeprefix(INSIDE).lstrip("/") if is_below(folder, INSIDE) else folder
-            at = (root / inside).resolve()
-            below = [above for above in (at, *at.parents) if root in (above, *above.parents)]
+            below = above_in(root, folder)
             if not below or not all(is_plain(above / ".git") for above in below):
                 return False
     except (OSError, RuntimeError, ValueError):
         return False
     return True
+
+
+def above_in(root: Path, folder: str) -> list[Path]:
+    """Return a folder and those above it up to the workspace, none for one that is elsewhere."""
+    inside = folder.removeprefix(INSIDE).lstrip("/") if is_below(folder, INSIDE) else folder
+    at = (root / inside).resolve()
+    return [above for above in (at, *at.parents) if root in (above, *above.parents)]
 
 
 def is_plain(folder: Path) -> bool:

@@ -58,8 +58,7 @@ class Bench:
         return self.sandbox
 
     def run(self, tool: str, **args: object) -> str:
-        facts = Facts(tool=TOOLS[tool].digest, sandbox=self.spec.digest())
-        act = RunTool(Call(tool, args), facts, prepared=1)
+        act = RunTool(Call(tool, args), self.facts(tool, **args), prepared=1)
         ended = asyncio.run(self.gateway.run(Started(("t", 1), act), act, lambda signal: None))
         assert isinstance(ended, ToolEnded)
         return ended.output
@@ -223,6 +222,60 @@ def test_a_call_does_not_run_once_a_file_that_it_names_has_changed(folder: Path)
     (folder / "a").write_text("one")
     ended = asyncio.run(bench.gateway.run(Started(("t", 1), act), act, lambda signal: None))
     assert isinstance(ended, ToolEnded)
+
+
+SHELL = "shell"
+
+
+def swap(path: Path, target: str) -> None:
+    """Put a link in the place of whatever is there."""
+    path.rename(path.with_name(f"{path.name}.old"))
+    path.symlink_to(target)
+
+
+@pytest.mark.parametrize(
+    ("tool", "args", "race"),
+    [
+        (SHELL, {"command": "cat a"}, lambda work: swap(work / "a", ".git/config")),
+        (SHELL, {"command": "cat link"}, lambda work: swap(work / "link", "/etc/passwd")),
+        (SHELL, {"command": "cd sub && cat c"}, lambda work: swap(work / "sub", "/etc")),
+        (SHELL, {"command": "echo x > new"}, lambda work: (work / "new").symlink_to(".envrc")),
+        ("read_file", {"path": "link"}, lambda work: swap(work / "link", "sub")),
+        ("read_file", {"path": "sub/c"}, lambda work: swap(work / "sub", ".git")),
+        ("write_file", {"path": "n/x", "content": ""}, lambda work: (work / "n").symlink_to("sub")),
+        (SHELL, {"command": "git status"}, lambda work: config(work, "[diff]\n\texternal = x\n")),
+        (SHELL, {"command": "git commit -m x"}, lambda work: config(work, "[user]\n\tname = x\n")),
+        (SHELL, {"command": "git -C sub log"}, lambda work: config(work / "sub", "[core]\n")),
+        (SHELL, {"command": "git log"}, lambda work: swap(work / ".git", "sub")),
+    ],
+)
+def test_a_call_does_not_run_once_it_would_lead_elsewhere(
+    folder: Path, tool: str, args: dict[str, object], race: Callable[[Path], None]
+) -> None:
+    (folder / "link").symlink_to("a")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "c").write_text("")
+    config(folder, "[user]\n\tname = first\n")
+    bench = Bench(folder)
+    act = RunTool(Call(tool, args), bench.facts(tool, **args), prepared=1)
+    assert isinstance(run_once(bench, act), ToolEnded)
+    jobs = len(bench.sandbox.jobs)
+    race(folder)
+    found = run_once(bench, act)
+    assert isinstance(found, Failed)
+    assert found.failure == "stale"
+    assert len(bench.sandbox.jobs) == jobs
+    again = RunTool(act.call, bench.facts(tool, **args), prepared=1)
+    assert isinstance(run_once(bench, again), ToolEnded), "judged anew, it may run"
+
+
+def config(folder: Path, text: str) -> None:
+    (folder / ".git").mkdir(exist_ok=True)
+    (folder / ".git" / "config").write_text(text)
+
+
+def run_once(bench: Bench, act: RunTool) -> ToolEnded | Failed:
+    return asyncio.run(bench.gateway.run(Started(("t", 1), act), act, lambda signal: None))
 
 
 def test_what_the_sandbox_really_runs_on_is_a_fact_of_the_call(folder: Path) -> None:
