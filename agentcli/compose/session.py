@@ -231,6 +231,7 @@ class Session:
             held=reader.held,
             holds_back=plan.untrusted == "held",
             written=self.taken.views.seen.written,
+            protected=plan.policy.protected,
         )
 
     def make_checker(self) -> Checker:

@@ -76,7 +76,7 @@ def guard_of(patterns: tuple[str, ...]) -> Guard:
     A pattern is a name, or the parts of a path, each with `*`, `?`, `[...]` as `hidden_names`
     takes them. A path is meant from the root if it begins with a slash, else wherever it stands.
     """
-    is_named = hidden_names(tuple(p for p in patterns if "/" not in p))
+    is_named = hidden_names(tuple(folded(p) for p in patterns if "/" not in p))
     paths = [parts_of(pattern) for pattern in patterns if "/" in pattern]
     tests = [tuple(hidden_names((folded(part),)) for part in path) for path in paths]
 

@@ -36,6 +36,7 @@ from agentcli.tool.seen import HeldText
 from agentcli.tool.shell import parse
 from agentcli.tool.snapshot import Snapshots, TooBigError
 from agentcli.tool.tainted import Written
+from agentcli.tool.twin import twins_of
 
 Ending = Literal["done", "not_done", "unknown"]
 # Beside a result, so that what the model was told before stays as it is.
@@ -89,7 +90,8 @@ class Gateway:
     past: what became of the state of a session. sandbox: the one that was used last.
     passages: gives what the model has seen. traces_all: also before it has seen anything untrusted.
     held: gives what was held back from it. holds_back: whether untrusted results are.
-    written: which files were written since it had seen any.
+    written: which files were written since it had seen any. protected: paths that calls may not
+        change.
     """
 
     tools: Mapping[str, LoadedTool]
@@ -107,6 +109,7 @@ class Gateway:
     held: Holds = nothing_held
     holds_back: bool = False
     written: Written = field(default_factory=Written)
+    protected: tuple[str, ...] = ()
 
     async def prepare(self, start: Started, prepare: Prepare) -> Prepared | Failed:
         try:
@@ -299,13 +302,16 @@ class Gateway:
     def places(self, tool: LoadedTool, args: Args, parsed: Parsed) -> dict[str, str]:
         """Return where the paths that a call names really lead, where that is another place.
 
-        In no thread: it takes microseconds, and calls of one turn stay in their order.
+        Of another name of a protected file, that is the protected one. In no thread: but for such
+        a name it takes microseconds, and calls of one turn stay in their order.
         """
         root = Path(self.spec.workspace)
         names = [*paths_in(tool.rule, args), *all_words(parsed.commands)]
         # Behind a `cd` a path is another one than the word that names it.
         moved = [path for path in parsed.paths if path not in names]
-        return {**dict(zip(moved, moved, strict=True)), **places_of(root, [*names, *moved])}
+        every = [*names, *moved]
+        links, twins = places_of(root, every), twins_of(root, every, self.protected)
+        return {**dict(zip(moved, moved, strict=True)), **links, **twins}
 
     def job(self, tool: LoadedTool, args: Args, **env: str) -> Job:
         """Return the job of a call, with what its environment tells."""

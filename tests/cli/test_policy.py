@@ -171,6 +171,22 @@ def test_what_links_lead_to_is_protected_too(program: Program) -> None:
     assert list((program.folder / ".git" / "hooks").iterdir()) == []
 
 
+def test_another_name_of_a_protected_file_is_protected_too(program: Program) -> None:
+    (program.folder / ".git").mkdir()
+    (program.folder / ".git" / "config").write_text("ours")
+    (program.folder / "plain").hardlink_to(program.folder / ".git" / "config")
+    write = call("write_file", path="plain", content="x")
+    shell = call("shell", command="echo x >> ./plain")
+    played = program.play(write, shell, call("read_file", path="plain"), {"text": "ok"})
+    verdicts = [event["verdict"] for event in played.events if event["kind"] == "judged"]
+    assert [(one["kind"], one["rule"]) for one in verdicts] == [
+        ("deny", "protected_path"),
+        ("deny", "protected_path"),
+        ("ask", "protected_path"),
+    ]
+    assert (program.folder / "plain").read_text() == "ours"
+
+
 def test_a_tool_is_called_no_more_often_than_its_limit(program: Program) -> None:
     own(program, "ours", limits={"calculator": {"calls": 2}})
     settings(program, policies=["ours"])

@@ -351,6 +351,17 @@ def test_what_is_protected_is_never_written(path: str, is_protected: bool) -> No
     assert isinstance(verdict, Deny) is is_protected
 
 
+@pytest.mark.parametrize("pattern", ["caf\u00e9", "cafe\u0301", "CAFE\u0301", "\u00c9/caf\u00e9"])
+@pytest.mark.parametrize("name", ["caf\u00e9", "cafe\u0301", "CAF\u00c9", "Cafe\u0301."])
+def test_a_name_is_protected_however_its_letters_are_put_together(pattern: str, name: str) -> None:
+    guarded = replace(POLICY, protected=(pattern,))
+    for path, kind in ((f"e\u0301/{name}", Deny), ("e\u0301/cafe", Allow)):
+        verdict = judge(guarded, HERE, Call("edit", {"path": path}), Facts())
+        assert isinstance(verdict, kind), path
+    sharp = replace(POLICY, protected=("stra\u00dfe",))
+    assert isinstance(judge(sharp, HERE, Call("edit", {"path": "STRASSE"}), Facts()), Deny)
+
+
 def test_what_is_protected_is_read_only_after_a_yes() -> None:
     guarded = replace(POLICY, protected=PROTECTED)
     verdict = judge(guarded, HERE, Call("look", {"path": ".env"}), Facts())
