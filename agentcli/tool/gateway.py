@@ -25,6 +25,7 @@ from agentcli.core.visible import visible
 from agentcli.errors import InputError, LedgerError, UnavailableError
 from agentcli.loop.port import Sandbox, Show
 from agentcli.tool.compensate import missing, undo_of, with_result
+from agentcli.tool.guarding import keep_protected
 from agentcli.tool.history import SESSION_ENDED, SessionPast
 from agentcli.tool.manifest import LoadedTool, Restore, RunCommand, RunSession, command_of
 from agentcli.tool.named import named_files, names_in, places_of
@@ -226,6 +227,7 @@ class Gateway:
         if before:
             with suppress(OSError):
                 after = await asyncio.to_thread(self.snapshots.take)
+            ended, after = await asyncio.to_thread(self.guarded, ended, before, after)
         if undo is None:
             return replace(ended, after=after)
         if undo.tool == RESTORE:
@@ -235,6 +237,22 @@ class Gateway:
             succeeded = ended.ending == "done" and not result.error
             undo = with_result(undo, result.data) if succeeded else None
         return replace(ended, after=after, undo=undo)
+
+    def guarded(self, ended: ToolEnded, before: str, after: str) -> tuple[ToolEnded, str]:
+        """Return the end of a call once what it changed of protected paths is put back.
+
+        Code names no paths, so that it could not be judged by them.
+        """
+        try:
+            done, failed, after = keep_protected(self.snapshots, before, after, self.protected)
+        except (InputError, TooBigError, OSError) as error:
+            text = f"[whether it changed protected paths cannot be told: {error}]"
+        else:
+            if not (done or failed):
+                return ended, after
+            text = told_of_protected(done, failed)
+        text = self.clean(visible(f"{text}\n{ended.output}"))
+        return replace(ended, output=text, error=True), after
 
     def restore(self, start: Started, args: Args) -> ToolEnded:
         """Put files back as they were before a call, and say which."""
@@ -397,6 +415,18 @@ def told_of_restore(done: list[Change], left: list[bytes], failed: list[bytes]) 
     )
     lines = [f"{words}: {', '.join(map(os.fsdecode, paths))}" for words, paths in told if paths]
     return "\n".join(lines) or "it was so already"
+
+
+def told_of_protected(done: list[str], failed: list[str]) -> str:
+    """Return what became of the protected paths that a call has changed."""
+    lines = []
+    for paths, became in ((done, "was put back"), (failed, "COULD NOT BE PUT BACK")):
+        if paths:
+            more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
+            lines.append(
+                f"[no call may change {', '.join(paths[:5])}{more}: what it changed there {became}]"
+            )
+    return "\n".join(lines)
 
 
 def is_as_judged(judged: Facts, now: Facts) -> bool:

@@ -14,8 +14,8 @@ from agentcli.tool.named import INSIDE, is_below
 MAX_BYTES = 100_000
 WHY = "the config of its repository may name programs to run"
 MADE = re.compile(r"[$`*?\[\]{}~]")
-HEADER = re.compile(r'\[([A-Za-z]+)(?: "[^"\\]*")?\]')
-SETTING = re.compile(r"([A-Za-z][A-Za-z0-9-]*)(?:\s*=.*)?")
+HEADER = re.compile(r'\[([A-Za-z]+)(?: "([^"\\]*)")?\]')
+SETTING = re.compile(r"([A-Za-z][A-Za-z0-9-]*)(?:\s*=\s*(.*))?")
 # Sections all of whose settings are harmless to what only reads, and settings of others.
 PLAIN_SECTIONS = names("branch user init pull push fetch color advice gc commit tag")
 PLAIN_SETTINGS = names(
@@ -25,6 +25,16 @@ PLAIN_SETTINGS = names(
     remote.url remote.pushurl remote.fetch remote.tagopt remote.prune
     """
 )
+
+# What `git init` and the like write, and what a commit is signed with.
+NEW_SETTINGS = names(
+    """
+    core.repositoryformatversion core.filemode core.bare core.logallrefupdates core.ignorecase
+    core.precomposeunicode core.symlinks user.name user.email
+    """
+)
+# Section, its name in quotes, setting, and value.
+Setting = tuple[str, str, str, str]
 
 
 def with_repositories(parsed: Parsed, workspace: Path) -> Parsed:
@@ -113,18 +123,51 @@ def is_plain(folder: Path) -> bool:
 
 def is_plain_config(text: str) -> bool:
     """Return whether each line is understood and none names a program."""
-    section = ""
+    settings = settings_of(text)
+    return settings is not None and all(
+        section in PLAIN_SECTIONS or f"{section}.{name}" in PLAIN_SETTINGS
+        for section, _, name, _ in settings
+    )
+
+
+def settings_of(text: str) -> list[Setting] | None:
+    """Return the settings of a config, None unless each line is understood."""
+    section, of, found = "", "", list[Setting]()
     for line in text.split("\n"):
         line = line.strip(" \t\r")
         if not line or line[0] in "#;":
             continue
         if line.endswith("\\"):
-            return False
-        if found := HEADER.fullmatch(line):
-            section = found[1].lower()
-            continue
-        found = SETTING.fullmatch(line)
-        name = f"{section}.{found[1].lower()}" if found else ""
-        if not found or (section not in PLAIN_SECTIONS and name not in PLAIN_SETTINGS):
-            return False
-    return True
+            return None
+        if header := HEADER.fullmatch(line):
+            section, of = header[1].lower(), header[2] or ""
+        elif setting := SETTING.fullmatch(line):
+            found.append((section, of, setting[1].lower(), setting[2] or ""))
+        else:
+            return None
+    return found
+
+
+def adds_no_program(old: str, new: str) -> bool:
+    """Say whether a change of a config makes git neither run nor send to anything it did not.
+
+    A new remote may come, and a branch may follow one that was there, or any in a new repository.
+    """
+    was, now = settings_of(old), settings_of(new)
+    if was is None or now is None:
+        return False
+    remotes = {of for section, of, _, _ in was if section == "remote"}
+    followed = {of for section, of, _, _ in was or now if section == "remote"}
+
+    def is_good(setting: Setting) -> bool:
+        section, of, name, value = setting
+        match section, name:
+            case "remote", "url" | "fetch":
+                return of not in remotes and "::" not in value
+            case "branch", "remote":
+                return value in (*followed, ".")
+            case "branch", "merge":
+                return True
+        return not of and f"{section}.{name}" in NEW_SETTINGS
+
+    return all(map(is_good, set(was) ^ set(now)))

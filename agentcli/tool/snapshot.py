@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,7 +92,8 @@ class Snapshots:
         make_safe(fresh)
         return handle
 
-    def walk(self, fresh: list[Path]) -> list[Kept]:
+    def walk(self, fresh: list[Path], fits: Callable[[str], bool] | None = None) -> list[Kept]:
+        """Return what is there. fits: which paths alone are wanted, None for all."""
         kept: list[Kept] = []
         files: list[tuple[str, os.stat_result]] = []
         secret: set[tuple[int, int]] = set()
@@ -100,12 +102,15 @@ class Snapshots:
         folders = [""]
         while folders:
             folder = folders.pop()
-            for path, info in self.entries(folder):
+            for path, info in self.entries(folder, closed_is_empty=fits is not None):
                 if len(kept) + len(files) >= FILES_AT_MOST:
                     raise TooBigError(path)
                 mode = stat.S_IMODE(info.st_mode)
                 if stat.S_ISDIR(info.st_mode):
                     folders.append(path)
+                if fits is not None and not fits(path):
+                    continue
+                if stat.S_ISDIR(info.st_mode):
                     kept.append(Kept.of(path, mode, ""))
                     continue
                 if stat.S_ISLNK(info.st_mode):
@@ -128,10 +133,12 @@ class Snapshots:
                 kept.append(Kept.of(path, stat.S_IMODE(info.st_mode) or stat.S_IRUSR, content))
         return kept
 
-    def entries(self, folder: str) -> list[tuple[str, os.stat_result]]:
+    def entries(
+        self, folder: str, *, closed_is_empty: bool = False
+    ) -> list[tuple[str, os.stat_result]]:
         """Return what is in a folder, without what goes meanwhile or becomes a link.
 
-        Raises TooBigError if it cannot be read.
+        Raises TooBigError if it cannot be read, unless that is to count as nothing.
         """
         found: list[tuple[str, os.stat_result]] = []
         try:
@@ -145,7 +152,7 @@ class Snapshots:
             finally:
                 os.close(inner)
         except OSError as error:
-            if error.errno not in GONE:
+            if error.errno not in GONE and not closed_is_empty:
                 raise TooBigError(folder) from error
         return found
 
@@ -210,9 +217,12 @@ class Snapshots:
             raise InputError(f"{path}: what was kept is not what it was")
         return data
 
-    def now(self) -> dict[bytes, Kept]:
-        """Return what the workspace holds now, by path. Raises TooBigError."""
-        return {k.path: k for k in self.walk([])}
+    def now(self, fits: Callable[[str], bool] | None = None) -> dict[bytes, Kept]:
+        """Return what the workspace holds now, by path. Raises TooBigError.
+
+        fits: which paths alone are wanted, of those that can be seen; None for all.
+        """
+        return {k.path: k for k in self.walk([], fits)}
 
     def changes(self, handle: str) -> list[str]:
         """Return the paths in which the workspace differs from a snapshot, sorted."""

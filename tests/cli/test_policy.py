@@ -10,6 +10,7 @@ import yaml
 
 from tests.cli.conftest import SANDBOX, Program, call
 from tests.cli.test_project import grant
+from tests.sandbox.box import IMAGE, why_not
 
 
 def own(program: Program, name: str, **content: Any) -> Path:
@@ -185,6 +186,55 @@ def test_another_name_of_a_protected_file_is_protected_too(program: Program) -> 
         ("ask", "protected_path"),
     ]
     assert (program.folder / "plain").read_text() == "ours"
+
+
+CODE = """
+import os, pathlib, subprocess
+pathlib.Path('.git/hooks').mkdir(parents=True, exist_ok=True)
+pathlib.Path('.git/hooks/pre-commit').write_text('evil')
+pathlib.Path('.envrc').unlink()
+pathlib.Path('done').touch()
+"""
+
+
+@pytest.mark.parametrize(
+    "sandbox",
+    [
+        SANDBOX,
+        pytest.param(
+            "docker",
+            marks=[
+                pytest.mark.docker,
+                pytest.mark.skipif(bool(why_not("docker")), reason="no Docker engine"),
+            ],
+        ),
+    ],
+)
+def test_what_code_changes_of_protected_paths_is_put_back_and_told(
+    program: Program, sandbox: str
+) -> None:
+    for folder in (program.folder.parent, program.folder.parent.parent):
+        folder.chmod(0o711)  # the container's user comes by way of these
+    (program.folder / ".envrc").write_text("ours")
+    (program.folder / "x.sh").write_text(f'python3 -c "{CODE}"')
+    (program.folder / "p.yaml").write_text(f"extends: default\nsandbox: {{image: '{IMAGE}'}}\n")
+    turns = (call("python", code=CODE), call("shell", command="rm done; bash x.sh"))
+    played = program.play(
+        *turns, {"text": "ok"}, words=("--profile", "./p.yaml", "--sandbox", sandbox)
+    )
+    assert played.code == 0, played.err
+    for event in [event for event in played.events if event["kind"] == "tool_ended"]:
+        told = (
+            "[no call may change .envrc, .git/hooks/pre-commit: what it changed there was put back"
+        )
+        assert told in event["output"]
+        assert event["error"]
+    assert (program.folder / ".envrc").read_text() == "ours"
+    assert list((program.folder / ".git" / "hooks").iterdir()) == []
+    assert (program.folder / "done").exists(), "what else it did stays"
+    assert program.run("undo", "last", "--yes").returncode == 0
+    assert (program.folder / ".envrc").read_text() == "ours"
+    assert not (program.folder / "done").exists()
 
 
 def test_a_tool_is_called_no_more_often_than_its_limit(program: Program) -> None:
