@@ -219,6 +219,7 @@ them hold together: agentcli policy list. A rule has a name, an effect (allow, a
 calls it fits; what it leaves out, any call fits:
 
 tool, tier, role, origin  One or several; of a tool also `*` and `?`.
+egress  true or false: whether the call may send something out.
 when  By argument, as to or items.*.name: equals, one_of, prefix, pattern, host, path, min, max.
 command  The first words of a shell command, as git push.
 traced  true: each value comes from you or a trusted tool. Only with allow.

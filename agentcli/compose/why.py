@@ -13,7 +13,7 @@ from agentcli.core.label import Label
 from agentcli.core.policy import AuthzDecision, Policy, Situation, judge
 from agentcli.core.rule import STRICTEST, PolicyRule, matches
 from agentcli.core.step import Call
-from agentcli.core.tool import Facts, RiskTier, ToolRule, tier_of
+from agentcli.core.tool import Facts, RiskTier, ToolRule, can_send, tier_of
 from agentcli.core.trace import Passages
 from agentcli.core.visible import escaped_line
 from agentcli.document import did_you_mean
@@ -145,7 +145,8 @@ def wrong_examples(written: RuleFile, rule: PolicyRule, tools: Tools, now_us: in
                 continue
             about = tools[call.tool].rule if call.tool in tools else ToolRule()
             facts = facts_of(tools, call, about, sandboxed=True)
-            if matches(lasting, call, tier_of(about, facts), facts, role, now_us) != expected:
+            tier, sends = tier_of(about, facts), can_send(about, facts)
+            if matches(lasting, call, tier, facts, role, now_us, sends=sends) != expected:
                 says = "must match" if expected else "must not match"
                 yield f"example `{escaped_line(text)}`: {says}, and it is the other way round"
 
@@ -168,6 +169,10 @@ def never(
     tiers = {tier for name in fitting for tier in tiers_of(rules[name])}
     if rule.tiers and not tiers & set(rule.tiers):
         yield f"fits no call: its tools are never {', '.join(rule.tiers)}"
+    if rule.egress is not None and not any(
+        rule.egress in powers_of(rules[name]) for name in fitting
+    ):
+        yield f"fits no call: its tools {'never' if rule.egress else 'always'} send something out"
     if set(rule.tiers) == {"privileged"}:
         yield "never counts: privileged calls take a signature, whatever a rule says"
     is_high = bool(rule.tiers) and set(rule.tiers) <= {"irreversible", "privileged"}
@@ -203,6 +208,11 @@ def tiers_of(rule: ToolRule) -> tuple[RiskTier, ...]:
     return tuple(found)
 
 
+def powers_of(rule: ToolRule) -> set[bool]:
+    """Return whether calls of a tool may send something out, with a network or without."""
+    return {can_send(rule, Facts(offline=offline)) for offline in (True, False)}
+
+
 def covers(one: PolicyRule, other: PolicyRule, rules: Mapping[str, ToolRule]) -> bool:
     """Say whether a rule is at least as strict as another one, and fits all that it fits."""
     if STRICTEST.index(one.effect) > STRICTEST.index(other.effect):
@@ -220,6 +230,7 @@ def covers(one: PolicyRule, other: PolicyRule, rules: Mapping[str, ToolRule]) ->
         and wider(one.tiers, other.tiers)
         and wider(one.roles, other.roles)
         and wider(one.origins, other.origins)
+        and one.egress in (None, other.egress)
         and wider(one.commands, other.commands)
         and all(repr(clause) in clauses for clause in one.when)
         and (not one.expires_us or one.expires_us >= (other.expires_us or one.expires_us + 1))

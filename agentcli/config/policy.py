@@ -54,6 +54,7 @@ class Examples(Document):
 class RuleFile(Document):
     """One rule. What it leaves out fits any call.
 
+    egress: whether the call may send something out.
     command: the first words of a shell command. when: by argument, as `to` or `items.*.name`.
     traced: all that the call could do comes from the user or a trusted tool. folder: only there.
     expires: the day on which it ends, in UTC.
@@ -63,6 +64,7 @@ class RuleFile(Document):
     effect: Effect
     tool: Words | None = None
     tier: RiskTier | Annotated[tuple[RiskTier, ...], Field(min_length=1)] | None = None
+    egress: bool | None = None
     role: Words | None = None
     origin: Origin | Annotated[tuple[Origin, ...], Field(min_length=1)] | None = None
     when: Annotated[dict[str, ClauseFile], Field(min_length=1)] | None = None
@@ -225,6 +227,7 @@ def rule_of(rule: RuleFile, unsafe: bool, at: str) -> PolicyRule:
         expires_us=expiry(rule.expires) if rule.expires is not None else 0,
         at=at,
         unsafe=unsafe,
+        egress=rule.egress,
     )
 
 

@@ -43,6 +43,7 @@ class PolicyRule(Record, frozen=True):
     tools: names with `*`, `?`, `[...]`. roles: of whoever runs it. when: of the arguments.
     commands: the first words of commands: for one that allows, of all that a shell call runs.
     traced: of one that allows: every value comes from the user or a trusted tool.
+    egress: whether the call may send something out, None for either.
     expires_us: from then on it fits nothing, 0 for never. at: file and line.
     unsafe: its file says so: it may let irreversible calls run unasked.
     """
@@ -60,6 +61,7 @@ class PolicyRule(Record, frozen=True):
     expires_us: int = 0
     at: str = ""
     unsafe: bool = False
+    egress: bool | None = None
 
 
 class Limit(Record, frozen=True):
@@ -76,9 +78,11 @@ def ruling(
     facts: Facts,
     role: str,
     now_us: int = 0,
+    *,
+    sends: bool = True,
 ) -> PolicyRule | None:
     """Return the strictest of the rules that a call fits, whatever their order."""
-    found = [rule for rule in rules if matches(rule, call, tier, facts, role, now_us)]
+    found = [rule for rule in rules if matches(rule, call, tier, facts, role, now_us, sends=sends)]
     return min(found, key=strictness, default=None)
 
 
@@ -87,15 +91,24 @@ def strictness(rule: PolicyRule) -> tuple[int, bool, str, str]:
 
 
 def matches(
-    rule: PolicyRule, call: Call, tier: RiskTier, facts: Facts, role: str, now_us: int = 0
+    rule: PolicyRule,
+    call: Call,
+    tier: RiskTier,
+    facts: Facts,
+    role: str,
+    now_us: int = 0,
+    *,
+    sends: bool = True,
 ) -> bool:
     """Say whether a call is one that a rule is about.
 
-    now_us: when. An unknown one, 0, is before no end.
+    now_us: when. An unknown one, 0, is before no end. sends: whether it may send something out.
     """
     if rule.tools and not names(rule.tools, call.tool):
         return False
     if rule.tiers and tier not in rule.tiers:
+        return False
+    if rule.egress is not None and rule.egress != sends:
         return False
     if rule.roles and role not in rule.roles:
         return False

@@ -95,6 +95,11 @@ class Facts(Record, frozen=True):
         return self.sandboxed and self.offline and self.restorable
 
 
+def can_send(rule: ToolRule, facts: Facts) -> bool:
+    """Say whether a call may send something out: by its tool, or where it could reach a network."""
+    return rule.egress or (rule.tier != "read_only" and not facts.offline)
+
+
 def tier_of(rule: ToolRule, facts: Facts) -> RiskTier:
     """Return the tier of one call: a reversible tool is so only where its conditions hold.
 

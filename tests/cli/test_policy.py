@@ -101,6 +101,11 @@ def test_why_of_no_call_says_what_one_is(program: Program) -> None:
         (rule("one", "allow", tier="irreversible"), "never counts: irreversible calls ask"),
         (rule("one", "ask", tool="calculator", tier="reversible"), "its tools are never"),
         (rule("one", "ask", tool="shell", expires="2020-01-01"), "has expired"),
+        (rule("one", "deny", tool="calculator", egress=True), "its tools never send something"),
+        (
+            rule("one", "deny", egress=False, examples={"no_match": ["shell ls"]}),
+            "example `shell ls`: must not match",
+        ),
         (rule("one", "ask", role="ops"), "names the role `ops`, which nobody has"),
         (
             rule("one", "deny", tool="read_file", when={"pat": {"equals": "a"}}),

@@ -23,6 +23,7 @@ TOOLS = {
 }
 KEYS = [
     *("name", "effect", "tool", "tier", "role", "origin", "when", "command", "traced", "folder"),
+    "egress",
     *("reason", "expires", "examples", "rules", "unsafe", "protected", "domains", "limits"),
     *("calls", "per_minute", "equals", "one_of", "prefix", "pattern", "host", "path", "min", "max"),
     *("match", "no_match", "allow", "ask", "deny", "edit", "send", "irreversible", "true", "*"),

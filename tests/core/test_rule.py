@@ -316,6 +316,25 @@ def test_any_public_domain_is_none_of_this_network(host: str) -> None:
     assert isinstance(judge(public, HERE, Call("send", there), Facts()), Ask)
 
 
+@pytest.mark.parametrize(
+    ("tool", "offline", "sends"),
+    [
+        ("send", True, True),
+        ("look", False, False),
+        ("edit", True, False),
+        ("edit", False, True),  # whatever it is for, it could
+    ],
+)
+def test_a_rule_may_be_about_what_can_send_something_out(
+    tool: str, offline: bool, sends: bool
+) -> None:
+    facts = Facts(sandboxed=True, offline=offline, restorable=True)
+    for egress in (True, False):
+        rule = PolicyRule("no-sending", "deny", egress=egress)
+        verdict = judge(replace(POLICY, rules=(rule,)), HERE, Call(tool), facts)
+        assert (verdict.rule == "no-sending") is (egress is sends)
+
+
 PROTECTED = (".env", ".env.*", "!*.example", ".git/hooks", ".git/config", "/home/me/.ssh")
 
 
