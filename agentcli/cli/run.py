@@ -123,6 +123,7 @@ def taken_up(run: str, model: str, usd: str, steps: int | None, time_s: int | No
     from agentcli.compose.mount import refuse_changed_places
     from agentcli.compose.oneshot import OneShot
     from agentcli.compose.plan import UUSD, absolute, refuse_other_price
+    from agentcli.compose.role import refuse_lost_role
     from agentcli.config.settings import load_config
     from agentcli.core.event import BudgetRaised
     from agentcli.ledger.find import find_run
@@ -131,6 +132,8 @@ def taken_up(run: str, model: str, usd: str, steps: int | None, time_s: int | No
     plan = folder.plan()
     plan = replace(plan, time_s=time_s or plan.time_s)
     refuse_changed_places(plan.sandbox)
+    config = load_config(Path(plan.sandbox.workspace))
+    refuse_lost_role(plan, config)
     if model:
         refuse_other_price(plan, absolute(model))
         plan = replace(plan, model=absolute(model))
@@ -138,7 +141,7 @@ def taken_up(run: str, model: str, usd: str, steps: int | None, time_s: int | No
     more: tuple[Input, ...] = ()
     if money is not None or steps is not None:
         more = (BudgetRaised(int(money * UUSD) if money else 0, steps or 0),)
-    found = credentials_for(plan.model, load_config(Path(plan.sandbox.workspace)))
+    found = credentials_for(plan.model, config)
     return OneShot(plan, folder, make_model(plan.model, found), found.known, more=more)
 
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from agentcli import __version__, asset
 from agentcli.compose.mount import refuse_changed_places
 from agentcli.compose.plan import absolute, refuse_other_price, sandbox_spec
+from agentcli.compose.role import refuse_lost_role
 from agentcli.compose.rules import rules_of
 from agentcli.compose.tools import store_tool
 from agentcli.config.settings import Config
@@ -65,7 +66,8 @@ def fork_run(
     at: the record to go on from, or the step once it was over; "" for the end. here: it works in
     the original's workspace, one from elsewhere in `workspace`. Without it, in a copy as the
     workspace was then, as far as that was kept.
-    Raises InputError, UsageError, LedgerError and what the plan of the run raises.
+    Raises InputError, UsageError, LedgerError, NotPermittedError, and what the plan of the run
+    raises.
     """
     refuse_damaged(asset.state_home(), source)
     with Follower(source.ledger) as follower:
@@ -78,6 +80,7 @@ def fork_run(
         spec = sandbox_spec(config.profile(), workspace, None)
     else:
         plan, spec = source.plan(), source.plan().sandbox
+    refuse_lost_role(plan, config)
     chosen = absolute(model) if model else plan.model
     if model or foreign:
         refuse_other_price(plan, chosen)

@@ -16,6 +16,7 @@ from agentcli.approval.who import local_name
 from agentcli.compose.judge import pattern_of
 from agentcli.compose.mount import refuse_bad_workspace, resolve_mounts
 from agentcli.compose.prompt import system_prompt
+from agentcli.compose.role import role_of
 from agentcli.compose.tools import schema_of, store_tool
 from agentcli.config.policy import LoadedPolicy, is_here
 from agentcli.config.profile import PriceSettings, Profile, SandboxSettings
@@ -29,12 +30,11 @@ from agentcli.core.rule import Effect, Limit, PolicyRule
 from agentcli.core.sandbox import HIDDEN, SandboxSpec
 from agentcli.core.step import Agent, Checks
 from agentcli.core.tool import RiskTier
-from agentcli.document import did_you_mean, one_of
+from agentcli.document import did_you_mean
 from agentcli.errors import (
     ConfigError,
     InputError,
     MissingFileError,
-    NotPermittedError,
     UsageError,
 )
 from agentcli.ledger.find import find_run
@@ -157,22 +157,6 @@ def limits_of(policies: Iterable[LoadedPolicy]) -> dict[str, Limit]:
 
 def least(one: int | None, other: int | None) -> int | None:
     return min((number for number in (one, other) if number is not None), default=None)
-
-
-def role_of(roles: Mapping[str, tuple[str, ...]], wanted: str, user: str) -> str:
-    """Return the role of a user, "" for one who has none. wanted: "" for the only one.
-
-    user: NAME@HOST. Who has several has to say which: none of them may add up.
-    Raises UsageError, NotPermittedError.
-    """
-    names = (user, user.partition("@")[0])
-    own = [role for role, users in roles.items() if any(name in users for name in names)]
-    if wanted and wanted not in own:
-        known = f"you have {one_of(own)}" if own else "you have none"
-        raise NotPermittedError(f"--role {wanted}: it is not yours; {known}")
-    if not wanted and len(own) > 1:
-        raise UsageError(f"which role? You have {one_of(own)}", hint=f"Say: --role {own[0]}")
-    return wanted or next(iter(own), "")
 
 
 def absolute(model: str) -> str:

@@ -281,6 +281,20 @@ def test_a_role_is_only_ones_own_and_its_rules_are_only_for_it(program: Program)
     assert plan["policy"]["role"] == "boss"
 
 
+def test_who_has_lost_a_role_goes_on_with_no_run_in_it(program: Program) -> None:
+    me = getpass.getuser()
+    settings(program, roles={"boss": [me]})
+    program.play(call("calculator", expression="1"), {"text": "ok"}, words=("--steps", "1"))
+    settings(program, roles={"boss": ["somebody"], "intern": [me]})
+    for words in (("resume", "last", "--steps", "5"), ("runs", "fork", "last")):
+        refused = program.run(*words)
+        assert refused.returncode == 77
+        assert "begun in the role boss, which" in refused.stderr
+    settings(program, roles={"boss": [me], "intern": [me]})
+    assert program.run("resume", "last", "--steps", "5").returncode == 0
+    assert program.run("runs", "fork", "last").returncode == 0
+
+
 def test_a_projects_policy_counts_once_trusted_and_only_adds(program: Program) -> None:
     folder = program.folder / ".agentcli"
     (folder / "policies").mkdir(parents=True)
