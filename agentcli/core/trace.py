@@ -43,6 +43,22 @@ ACTIVE = re.compile(
     |(?P<wallet>\b(?:0x[a-f0-9]{{40}}|(?:bc1|[13])[a-z0-9]{{25,61}})\b)""",
     re.VERBOSE,
 )
+# A name as people write it so that no program makes a link of it: any in brackets; with a bare
+# `dot` only such as end like most do and as no sentence goes on, since the rest are mere words.
+ENDINGS = "com|net|org|edu|gov|info|biz|io|co|dev|xyz|ly|ai|ru|cn|uk|de|fr|nl"
+BRACKETED_DOT = r"\ ?[\[({<]\ ?(?:\.|dot|,)\ ?[\])}>]\ ?"
+DEFANGED = re.compile(
+    rf"""(?P<mail>\b[\w.+-]{{1,64}}\ ?[\[({{<]\ ?(?:at|@)\ ?[\])}}>]\ ?[\w-]{{1,63}})
+    |(?P<host>\b[\w-]{{1,63}}(?:(?:\.|{BRACKETED_DOT})[\w-]{{1,63}}){{0,8}}{BRACKETED_DOT}
+        (?!(?:{FILE_ENDINGS})\b)[\w-]{{2,63}})
+    |(?P<spoken>\b[\w-]{{2,63}}(?:\ dot\ [\w-]{{2,63}}){{0,3}}\ dot\ (?:{ENDINGS})\b)
+    |(?P<url>\b[a-z]{{2,20}}(?:\[:\]|:\[)//[^\s<>"'`]+)""",
+    re.VERBOSE,
+)
+# Somebody's name where people meet, not what stands before a function or in a package's name.
+HANDLE = re.compile(
+    r"(?<![\w.@/`])@[a-z_](?:[\w-]|\.(?=\w)){1,38}(?![\w(/-]|\.\w|\ (?:async|def|class)\b)"
+)
 WORD = re.compile(r"[^\W_]+(?:['’.,:/@+-][^\W_]+)*")
 DATE = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
 NAMED_DATE = re.compile(
@@ -187,8 +203,11 @@ class Passages:
     def tokens(self, path: str, value: str) -> Iterator[Trace]:
         """Yield the active tokens of a value that neither the user nor a trusted tool named."""
         plain = IDEOGRAPHIC_STOP.sub(".", INVISIBLE.sub("", normal(value)))
-        for token in dict.fromkeys(match[0] for match in ACTIVE.finditer(plain)):
+        found = (m[0] for form in (ACTIVE, DEFANGED, HANDLE) for m in form.finditer(plain))
+        for token in dict.fromkeys(found):
             origin, seq, name = self.origin_of(token.rstrip(".,;:!?)"))
+            if origin not in ("user", "tool") and (whole := refanged(token)) != token:
+                origin, seq, name = self.origin_of(whole)
             if origin not in ("user", "tool"):
                 yield Trace(path, "token", origin, clip(token), seq, name)
 
@@ -201,6 +220,12 @@ class Passages:
                 label, found = passage.label.integrity, clip(form)
                 yield Trace(path, "private", label, found, passage.seq, passage.name)
                 return  # one is enough to ask about
+
+
+def refanged(token: str) -> str:
+    """Return a name as programs know it."""
+    token = re.sub(rf"{BRACKETED_DOT}|\ dot\ ", ".", token)
+    return re.sub(r"\ ?[\[({<]\ ?(?:at|@)\ ?[\])}>]\ ?", "@", token)
 
 
 def telling(text: str) -> Iterator[str]:

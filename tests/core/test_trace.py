@@ -77,15 +77,30 @@ def test_an_active_token_counts_in_any_argument_and_also_if_it_stands_nowhere() 
         ),
         *("evil\u00ad.com", "javascript:alert(1)", "data:text/html,x", "mailto:eve", "2001:db8::1"),
         *("DE89.3704.0044.0532.0130.00", "DE89-3704-0044-0532-0130-00", "eve@x.museum"),
+        *("evil[.]museum", "evil [.] com", "evil (dot) museum", "a.b{.}cc", "evil dot com"),
+        *("Evil Dot Co Dot UK", "eve (at) evil", "hxxp://evil", "hxxps[:]//evil/x", "@eve_1"),
     ],
 )
 def test_what_acts_is_known_without_a_list_of_domains(token: str) -> None:
     assert [t.what for t in faults(passages(), (), body=f"See {token} now")] == ["token"]
 
 
-@pytest.mark.parametrize("word", ["report.pdf", "src/main.py:10", "a.m.", "e.g. this", "v1.2.3"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("report.pdf", "src/main.py:10", "a.m.", "e.g. this", "v1.2.3"),
+        *("the dot product", "a polka dot dress", "drag the dot to the top", "list[0]", "f(x).y"),
+        *("x[.]py", "@types/node", "@property def x", "@cache(size=1)", "`@x`", "look at me"),
+    ],
+)
 def test_what_is_no_name_of_a_machine_does_not_act(word: str) -> None:
     assert faults(passages(), (), body=f"See {word} now") == []
+
+
+def test_what_the_user_named_may_be_written_so_that_it_is_no_link() -> None:
+    seen = passages(("Ask @ann or bob@ours.example.", "tool", "public"))
+    for text in ("www.acme[.]com", "acme dot com", "bob (at) ours[.]example", "tell @ann"):
+        assert faults(seen, (), body=text) == [], text
 
 
 def test_an_invisible_character_makes_another_value() -> None:
@@ -99,7 +114,13 @@ def test_the_name_of_a_field_is_a_value_where_the_schema_has_none_such() -> None
     assert [(t.path, t.text, t.origin) for t in found] == [("to.0.eve", "eve", "unknown")]
 
 
-@pytest.mark.parametrize("piece", ["a.", "a-", "a@", "ab:", "1 ", "de89 ", "a.b-", "\u4f60\u3002"])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *("a.", "a-", "a@", "ab:", "1 ", "de89 ", "a.b-", "\u4f60\u3002"),
+        *("a[.]", "a dot ", "a (at) ", "@a", "@a-", "[", "a [", "a (dot) a."),
+    ],
+)
 def test_tokens_are_looked_for_in_a_time_that_grows_with_the_text(piece: str) -> None:
     """A hundred thousand characters took many seconds while an address could be of any length."""
     began = time.process_time()
