@@ -35,7 +35,8 @@ def fork_run(
     Records are numbered as replay shows them. Where a tool was running, it goes on from before
     that; where all was done, from where the model was asked for the last time. It works in a copy
     of the workspace as that was then, as far as it was kept. What was imported can be forked only
-    if its tools are those of this machine, and with --here: in the folder that you are in.
+    if its tools are those of this machine, and with --here: in the folder that you are in. It then
+    has the rules and limits of this machine, and all that was imported counts as untrusted.
     """
     from agentcli import asset
     from agentcli.cli.document import print_json

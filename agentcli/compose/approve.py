@@ -13,7 +13,7 @@ from agentcli.approval.knock import knock
 from agentcli.approval.who import local_name
 from agentcli.compose.report import is_running
 from agentcli.compose.session import signing_with
-from agentcli.core.event import Answered, Edited, Event, Prepared, Recorded, Started
+from agentcli.core.event import Answered, Edited, Event, Forked, Prepared, Recorded, Started
 from agentcli.core.fold import fold_all
 from agentcli.core.plan import Plan
 from agentcli.core.question import Question
@@ -125,6 +125,8 @@ def questions_in(
     for rec in records:
         guard.note(rec)
         match rec.event:
+            case Forked(policy=other) if other:
+                policy = other
             case Started(id=(step, _), act=AskPerson() as act):
                 seen = records[act.prepared - 1].event
                 assert isinstance(seen, Prepared)

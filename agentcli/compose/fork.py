@@ -4,13 +4,20 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from agentcli import __version__, asset
 from agentcli.compose.mount import refuse_changed_places
-from agentcli.compose.plan import absolute, refuse_other_price, sandbox_spec
+from agentcli.compose.plan import (
+    Overrides,
+    absolute,
+    make_plan,
+    refuse_other_price,
+    sandbox_spec,
+)
 from agentcli.compose.role import refuse_lost_role
 from agentcli.compose.rules import rules_of
 from agentcli.compose.tools import store_tool
@@ -80,9 +87,9 @@ def fork_run(
         spec = sandbox_spec(config.profile(), workspace, None)
     else:
         plan, spec = source.plan(), source.plan().sandbox
-    refuse_lost_role(plan, config)
+        refuse_lost_role(plan, config)
     chosen = absolute(model) if model else plan.model
-    if model or foreign:
+    if model and not foreign:
         refuse_other_price(plan, chosen)
     rules = rules_of(source.given())
     with told_as_damage(source.ledger):
@@ -93,6 +100,10 @@ def fork_run(
     refuse_changed_places(spec)
     copy_parts(source, folder)
     fork = Fork(source.run(), place, chosen, spec, now_us())
+    if (earlier := source.fork()) is not None:
+        fork = replace(fork, **own_rules(earlier))
+    if foreign:
+        fork = under_own_rules(fork, plan, config, workspace)
     write_private(folder.path / "fork.json", msgspec.json.format(encode(fork), indent=1))
     write_ledger(folder, lines[:place], fork)
     return Made(folder, fork.of, place, spec.workspace, where, moved)
@@ -148,6 +159,31 @@ def trusted_plan(source: RunFolder, config: Config, *, here: bool) -> Plan:
                 hint=source.anew,
             )
     return plan
+
+
+def own_rules(fork: Fork) -> dict[str, Any]:
+    names = ("policy", "policies", "limit_uusd", "limit_steps")
+    return {name: getattr(fork, name) for name in names}
+
+
+def under_own_rules(fork: Fork, plan: Plan, config: Config, workspace: Path) -> Fork:
+    """Return a fork of a run from elsewhere with the rules and limits that a new one here has.
+
+    Of the tools it keeps those that the run was given. Raises what `make_plan` raises of these.
+    """
+    over = Overrides(model=fork.model)
+    own = make_plan(config, config.profile(), plan.agent, workspace, over)
+    tools = {name: rule for name, rule in own.policy.tools.items() if name in plan.tools}
+    offered = tuple(name for name in own.policy.offered if name in tools)
+    policy = replace(own.policy, tools=tools, offered=offered)
+    digest = hash_of(policy)
+    return replace(
+        fork,
+        policy=digest,
+        policies={**fork.policies, digest: policy},
+        limit_uusd=own.limit_uusd,
+        limit_steps=own.limit_steps,
+    )
 
 
 def refuse_undoing(source: RunFolder, records: Sequence[Recorded]) -> None:
@@ -256,5 +292,7 @@ def write_ledger(folder: RunFolder, lines: Sequence[bytes], fork: Fork) -> None:
     seal.hold(Head(folder.id, last.seq, hash_in(lines[-1]), last.epoch, len(data)))
     with FileJournal(folder.ledger, vault, now_us, seal=seal) as journal:
         forked = Forked(folder.id, fork.of, fork.at, journal.epoch, False, __version__)
-        journal.seal(replace(forked, differs=hash_of(fork)[:32]))
+        forked = replace(forked, policy=fork.policy, differs=hash_of(fork)[:32])
+        limits = {"limit_uusd": fork.limit_uusd, "limit_steps": fork.limit_steps}
+        journal.seal(replace(forked, **limits))
         asyncio.run(journal.sync())

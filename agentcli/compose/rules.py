@@ -16,4 +16,4 @@ def patterns() -> dict[str, Pattern]:
 
 
 def rules_of(given: Given) -> Rules:
-    return Rules(patterns(), given.plan.policy, given.policy)
+    return Rules(patterns(), given.first or given.plan.policy, given.policy, given.others)

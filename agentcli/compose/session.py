@@ -197,7 +197,7 @@ class Session:
             assert isinstance(found, Started)
             return found
 
-        digest = self.rules.digest
+        digest = self.rules.of(self.state.policy).digest
         version = self.state.version
         return Acts(
             asker,

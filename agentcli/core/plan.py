@@ -71,6 +71,8 @@ class Fork(Record, frozen=True):
     """In what a fork differs from the plan that its ledger began with.
 
     of, at: the run that it is a copy of, and how many of its records. began_us: when it was made.
+    policy: of what came from elsewhere, the digest of the rules and the limits of here; "" else.
+    policies: by digest, all that take the place of the one that the ledger began with.
     """
 
     of: str
@@ -78,9 +80,17 @@ class Fork(Record, frozen=True):
     model: str
     sandbox: SandboxSpec
     began_us: int = 0
+    policy: str = ""
+    policies: dict[str, Policy] = {}
+    limit_uusd: int | None = None
+    limit_steps: int = 0
 
     def applied(self, plan: Plan) -> Plan:
         title = fork_title(self.of, plan.title)
+        if self.policy:
+            policy = self.policies[self.policy]
+            limits = {"limit_uusd": self.limit_uusd, "limit_steps": self.limit_steps}
+            plan = replace(plan, policy=policy, max_tokens=policy.max_tokens, **limits)
         return replace(plan, model=self.model, sandbox=self.sandbox, title=title)
 
 

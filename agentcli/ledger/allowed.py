@@ -41,8 +41,9 @@ class Allowed:
         match rec.event:
             case RunStarted(run=run, version=version):
                 self.run, self.version = run, version
-            case Forked(run=run):
+            case Forked(run=run, policy=policy):
                 self.run, self.is_fork = run, True
+                self.policy = self.policy and (policy or self.policy)
                 self.open.clear()  # nothing of what was under way belongs to this one
             case Judged(bound=bound, verdict=Allow()):
                 self.bounds.add(bound.encode())

@@ -1,5 +1,6 @@
 """The folder that a run is kept in, and what a run was given."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -10,6 +11,7 @@ import msgspec
 from agentcli.core.event import NOTES, Event, Forked, Recorded, RunStarted
 from agentcli.core.personal import Pii
 from agentcli.core.plan import Fork, Plan
+from agentcli.core.policy import Policy
 from agentcli.core.record import encode, hash_as_stored
 from agentcli.core.redact import map_strings, restore
 from agentcli.errors import (
@@ -215,7 +217,9 @@ class RunFolder:
         if not missing and hash_as_stored(plan, plain)[:32] != self.started().plan:
             raise LedgerDamagedError(f"{path}: it is not what the run began with")
         fork = self.fork()
-        return Given(plan if fork is None else fork.applied(plan), policy, len(missing))
+        if fork is None:
+            return Given(plan, policy, len(missing))
+        return Given(fork.applied(plan), policy, len(missing), plan.policy, fork.policies)
 
     def run(self) -> str:
         """Return the run's id as its ledger tells: of a fork, what it became. Raises as `first`."""
@@ -267,6 +271,7 @@ class Given:
     """policy: its digest, as it was stored.
 
     missing: how many secrets of the plan are not here; marks stand in their place.
+    first: of a fork, the policy that its ledger began with. others: those that it goes on with.
 
     With none missing the plan is known to be what the run began with. Else only its policy is:
     `verify` computes the hash that each judgement holds of it.
@@ -275,6 +280,8 @@ class Given:
     plan: Plan
     policy: str
     missing: int = 0
+    first: Policy | None = None
+    others: Mapping[str, Policy] = field(default_factory=dict)
 
 
 def last_event(path: Path) -> Event | None:

@@ -7,6 +7,7 @@ from agentcli.core.event import (
     Answered,
     Edited,
     Event,
+    Forked,
     Grown,
     Probed,
     Recorded,
@@ -50,6 +51,9 @@ class Seen:
                 self.places.append((rec.seq, CLEAN, "the user"))
             case Answered(reason=reason) if reason:
                 self.places.append((rec.seq, CLEAN, "the user"))
+            case Forked(policy=policy) if policy:
+                self.places = [(seq, Label(), name) for seq, _, name in self.places]
+                self.held = {step: (at[0], Label(), at[2]) for step, at in self.held.items()}
             case Started(id=(step, _), act=RunTool(call=call)):
                 self.calls[step] = in_brief(call)
             case (

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from agentcli.core.event import Checked, Event, Judged, Probed, Settled, Started, ToolEnded
+from agentcli.core.event import Checked, Event, Forked, Judged, Probed, Settled, Started, ToolEnded
 from agentcli.core.label import Label
 from agentcli.core.place import MOST
 from agentcli.core.policy import Allow, Ask
@@ -58,6 +58,8 @@ class Written:
                             mark.base = before
             case ToolEnded(label=Label() as label) | Probed(label=Label() as label):
                 self.see(label)
+            case Forked(policy=policy) if policy:
+                self.see(Label())  # all that stands in what came from elsewhere
             case Checked(problems=problems) if problems:
                 self.see(Label())  # what its commands said
             case Settled(step=step):

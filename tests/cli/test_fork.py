@@ -194,6 +194,42 @@ def test_what_was_imported_is_forked_only_here_and_with_the_tools_of_here(
     assert (damaged.returncode, "not what the run began with" in damaged.stderr) == (73, True)
 
 
+@pytest.mark.skipif(SANDBOX == "local", reason="a shell call asks on the bare host")
+def test_a_fork_of_what_was_imported_is_under_the_rules_and_limits_of_here(
+    program: Program,
+) -> None:
+    (program.home / "policies").mkdir()
+    theirs = "extends: default\nbudget: {usd: 900, steps: 900}\n"
+    (program.folder / "p.yaml").write_text(theirs + "ask: [shell]\n")
+    program.play(*CHANGES, words=("--profile", "./p.yaml"))
+    path = str(program.folder / "x.agentrun")
+    assert program.run("runs", "export", "last", "--bundle", path).returncode == 0
+    run = runs_of(program)[-1]
+    shutil.rmtree(program.home)
+    (program.home / "policies").mkdir(parents=True)
+    rule = {"name": "no-more", "effect": "deny", "command": "echo", "reason": "Not here."}
+    (program.home / "policies" / "ours.yaml").write_text(json.dumps({"rules": [rule]}))
+    ours = {"policies": ["ours"], "budget": {"usd": 3, "steps": 7}}
+    (program.home / "settings.yaml").write_text(json.dumps(ours))
+    program.environ = {"AGENTCLI_SANDBOX": SANDBOX}
+    program.run("runs", "import", path)
+    at = str(record_of(program, run, "settled", "main/call.1.0"))
+    made = fork(program, run, "--here", "--at", at, "--model", program.script(*CHANGES))
+    assert program.run("resume", made["run"], "--json").returncode == 0
+    lines = (program.home / "runs" / made["run"] / "ledger.jsonl").read_text().splitlines()
+    events = [json.loads(line)["event"] for line in lines]
+    since = next(n for n, event in enumerate(events) if event["kind"] == "forked")
+    assert (events[since]["limit_uusd"], events[since]["limit_steps"]) == (3_000_000, 7)
+    rules = {event["verdict"]["rule"] for event in events[since:] if event["kind"] == "judged"}
+    assert rules == {"reversible_runs", "no-more", "unknown_tool"}
+    for words in (("replay", made["run"], "--verify"), ("audit", "verify", made["run"])):
+        verified = program.run(*words)
+        assert verified.returncode == 0, verified.stdout
+    again = fork(program, made["run"], "--model", program.script(*CHANGES, {"text": "ok"}))
+    assert program.run("resume", again["run"]).returncode == 0
+    assert program.run("replay", again["run"], "--verify").returncode == 0
+
+
 def test_a_run_with_a_tool_that_is_not_of_here_is_not_forked(program: Program) -> None:
     add_tool(program, GOOD)
     program.play({"text": "ok"})

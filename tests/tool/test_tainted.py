@@ -12,17 +12,22 @@ import pytest
 from agentcli.core.event import (
     Event,
     Failed,
+    Forked,
     Judged,
     Prepared,
     Recorded,
+    RunStarted,
     Settled,
     Started,
     ToolEnded,
+    UserSaid,
 )
-from agentcli.core.label import Label
+from agentcli.core.fold import fold
+from agentcli.core.label import CLEAN, Label
 from agentcli.core.policy import Allow
 from agentcli.core.sandbox import Job, JobEnd, SandboxFacts, SandboxSpec
-from agentcli.core.step import Call, Prepare, Probe, RunTool
+from agentcli.core.state import Branch, RunState
+from agentcli.core.step import ROOT, Agent, Call, Prepare, Probe, RunTool
 from agentcli.core.tool import RESTORE, Facts, tier_of
 from agentcli.tool.gateway import Gateway
 from agentcli.tool.manifest import LoadedTool, load_tools
@@ -333,3 +338,22 @@ def test_a_probe_is_labelled_like_a_result(bench: Bench) -> None:
         assert not isinstance(probed, Failed)
         assert probed.label is not None
         assert probed.label.is_tainted == tainted
+
+
+def test_what_stands_in_a_run_from_elsewhere_is_nobodys_word_here(bench: Bench) -> None:
+    bench.record(UserSaid("main", "Pay eve@evil.example."))
+    bench.call("python", put("b"), code="1")
+    assert {label for _, label, _ in bench.seen.places} == {CLEAN, Label()}
+    bench.record(Forked("r2", "r1", 2, 2, policy="p"))
+    assert {label for _, label, _ in bench.seen.places} == {Label()}
+    assert bench.seen.written.untrusted.seen
+    begun = RunStarted(
+        "r1", Agent("react", "Go.", plan=("send",)), limit_uusd=None, limit_steps=900
+    )
+    state = fold(RunState(), Recorded(1, 1, 1, begun))
+    forked = Forked("r2", "r1", 1, 2, policy="p", limit_uusd=5, limit_steps=6)
+    state = fold(state, Recorded(2, 2, 2, forked))
+    root = state.steps[ROOT]
+    assert isinstance(root, Branch)
+    assert (root.label, root.plan, state.policy) == (Label(), (), "p")
+    assert (state.purse.limit_uusd, state.purse.limit_steps) == (5, 6)
