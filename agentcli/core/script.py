@@ -3,13 +3,15 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from string import ascii_letters
 from typing import Any
 
 # Written together as a matter of course.
 TOGETHER = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "HALFWIDTH")
 MOST = 5
 _PART = re.compile(r"[^\W_]+")
-_HOST = re.compile(r"(?:[\w-]+\.)+[A-Za-z][\w-]*")
+_NAME = re.compile(r"[\w.-]+")
+LONGEST_LABEL = 63  # of the name of a machine
 _PUNYCODE = re.compile(r"\bxn--[a-z0-9-]+", re.IGNORECASE)
 # Cyrillic and Greek letters that are drawn as Latin ones: a host of them alone looks Latin.
 _DRAWN_AS_LATIN = re.compile(
@@ -64,10 +66,20 @@ def _odd_letters(text: str) -> Iterator[str]:
             for char, script in scripts.items():
                 if script not in ("", "LATIN", "CJK"):
                     yield _told(char, script)
-    for host in _HOST.findall(text):
-        for label in host.split("."):
+    for name in _NAME.findall(text):
+        for label in _labels_of_host(name):
             if _DRAWN_AS_LATIN.match(label):
                 yield from (_told(char, script_of(char)) for char in label)
+
+
+def _labels_of_host(name: str) -> list[str]:
+    """Return what stands before a label that begins as a domain does, such as .com."""
+    found, is_host = [], False
+    for label in reversed(name.split(".")):  # from its end: in one walk, however long it is
+        if is_host and label:
+            found.append(label)
+        is_host = bool(label) and (is_host or label[0] in ascii_letters)
+    return found[::-1]
 
 
 def _told(char: str, script: str) -> str:
@@ -75,6 +87,8 @@ def _told(char: str, script: str) -> str:
 
 
 def _decoded(label: str) -> str:
+    if len(label) > LONGEST_LABEL:
+        return "no name"
     try:
         return label[4:].encode().decode("punycode")
     except (UnicodeError, ValueError, OverflowError):

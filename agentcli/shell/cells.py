@@ -100,13 +100,15 @@ def folded(text: str, width: int) -> list[str]:
 def folded_at_blanks(text: str, width: int) -> list[str]:
     """Return what `folded` does, but end a row after a blank if it is more than half full there."""
     width = max(2, width)
-    rows = []
-    while cells(text) > width:
-        row = cut(text, width)
-        blank = row.rfind(" ") + 1
-        rows.append(row[:blank] if cells(row[:blank]) * 2 > width else row)
-        text = text[len(rows[-1]) :]
-    return [*rows, text]
+    rows, begin = [], 0
+    while begin < len(text):
+        row = cut(text[begin : begin + 4 * width], width)
+        if begin + len(row) < len(text):
+            blank = row.rfind(" ") + 1
+            row = row[:blank] if cells(row[:blank]) * 2 > width else row
+        rows.append(row)
+        begin += len(row)
+    return rows or [""]
 
 
 def words(text: str) -> list[tuple[str, int]]:

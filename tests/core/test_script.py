@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,3 +49,10 @@ def test_names_in_one_script_each_are_no_matter(value: object) -> None:
 )
 def test_it_takes_whatever_json_there_is(value: object) -> None:
     assert mixed_scripts(value) == "" or mixed_scripts(value).startswith("mixed scripts: ")
+
+
+def test_a_long_text_takes_no_longer_than_it_is_long() -> None:
+    begun = time.monotonic()
+    for text in ("漢" * 10**6, "1." * 10**5 + "é", "xn--" + "a" * 10**6, "\u0430" * 10**6 + "b"):
+        mixed_scripts({"text": text})
+    assert time.monotonic() - begun < 30  # an hour, where each letter looks at all that follow
