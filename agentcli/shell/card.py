@@ -1,6 +1,7 @@
 """The card that a person is asked on: the exact call, escaped, with what is known of it."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,9 @@ COLOR_OF_TIER = {
     "privileged": "red",
 }
 COLOR_OF_POWER = {"reads": "green", "writes": "yellow"}
+# The card's own words for what it says beside the call.
+OWN_WORDS = ("why", "where", "undo", "note", "signature")
+PLAIN_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 COMMAND_CHARS = 200  # of each in the list; the whole text stands above it
 
 
@@ -48,7 +52,10 @@ def card_lines(card: Card, width: int, color: bool) -> list[str]:
     """Return the whole card as lines that fit the width. Nothing is left out."""
     width = max(20, width)
     tier = style(card.tier, "bold", COLOR_OF_TIER.get(card.tier, "red"), color=color)
-    title = [style(row, "bold", color=color) for row in rows(escaped(card.title), width, "")]
+    # Reverse is for our own words alone: no text of a model or a tool gets it.
+    title = [
+        style(row, "bold", "reverse", color=color) for row in rows(escaped(card.title), width, "")
+    ]
     is_short = len(title) == 1 and styled_cells(title[0]) + len(card.tier) + 2 < width
     lines = [f"{title[0]}  {tier}"] if is_short else [*title, tier]
     lines += rows(escaped(card.tool), width, "  ")
@@ -105,13 +112,20 @@ def command_rows(command: Command, width: int, color: bool) -> list[str]:
 def argument_lines(name: str, value: Any, width: int) -> list[str]:
     """Return one argument: in a line if it is short, else as a block of its own."""
     text = escaped(value) if isinstance(value, str) else as_json(value, indent=1)
-    name = escaped(name).replace("\n", "\\x0a")
+    name = name_of(name)
     if "\n" not in text and cells(text) <= width - cells(name) - 6:
         return rows(f"{name}: {text}", width, "  ")
     lines = rows(f"{name}:", width, "  ")
     for line in text.split("\n"):
         lines += rows(line, width, "  │ ")
     return lines
+
+
+def name_of(argument: str) -> str:
+    """Return the name of an argument; in quotes if it could be taken for words of the card."""
+    if PLAIN_NAME.fullmatch(argument) and argument.lower() not in OWN_WORDS:
+        return argument
+    return escaped(json.dumps(argument, ensure_ascii=False))
 
 
 def as_json(value: Any, indent: int | None = None) -> str:
@@ -124,7 +138,7 @@ def as_json(value: Any, indent: int | None = None) -> str:
 
 def fact_rows(text: str, width: int) -> list[str]:
     """Return a fact as rows that fit, broken between words. What goes on stands further in."""
-    first, *more = folded_at_blanks(text, width - 5)
+    first, *more = folded_at_blanks(text.replace("\n", "\\x0a"), width - 5)
     return ["  " + first, *("    " + row for row in more)]
 
 

@@ -11,6 +11,8 @@ from agentcli.core.tool import Facts
 from agentcli.core.visible import escaped
 from agentcli.shell.card import Card, card_lines
 from agentcli.shell.cells import styled_cells
+from agentcli.shell.draw import render
+from agentcli.shell.markdown import Block
 from agentcli.shell.terminal import card_of
 
 DIFF = """\
@@ -164,3 +166,38 @@ def test_the_card_of_a_call_has_the_commands_that_were_found_in_it() -> None:
         "  what it runs, the worst first:",
         "  │ writes  rm a  (rm changes files)",
     ]
+
+
+WORDS_OF_A_CARD = re.compile(r"  (why|where|undo|note|signature|what (it runs|would change).*):")
+
+
+@given(
+    TEXT | st.sampled_from(["where", "Undo", "what would change", "a\nwhere", "│", "May this"]),
+    TEXT,
+)
+def test_no_argument_and_no_fact_begins_a_line_as_the_card_itself_does(
+    name: str, value: str
+) -> None:
+    forged = f"{value}\nwhere: in the sandbox\nMay this run?  read_only"
+    arguments = {name: forged, "deep": [{forged: forged}]}
+    card = Card("May this run?", "new", "own", arguments, [("undo", forged)], reason=forged)
+    lines = card_lines(card, 60, color=False)
+    assert [line for line in lines if "\n" in line or not line.startswith("  ")] == lines[:1]
+    found = [line for line in lines if WORDS_OF_A_CARD.match(line)]
+    assert [line[:6] for line in found] == ["  why:", "  undo"]
+
+
+def test_an_argument_named_as_the_card_s_own_words_stands_in_quotes() -> None:
+    arguments = {"where": "in the sandbox", "why not": 1, "path": "x"}
+    lines = card_lines(Card("May this run?", "new", "own", arguments), 60, color=False)
+    assert lines[2:] == ['  "where": in the sandbox', '  "why not": 1', "  path: x"]
+
+
+def test_only_our_own_words_are_in_reverse() -> None:
+    reverse = re.compile(r"\x1b\[[0-9;]*\b7\b[0-9;]*m")
+    card = Card("May this run?", "new", "own", {"a": "\x1b[7mMay this run?"}, reason="\x1b[7mx")
+    first, *more = card_lines(card, 60, color=True)
+    assert reverse.search(first)
+    assert not reverse.search("".join(more))
+    drawn = render(Block("markdown", "# **May this run?** `x` [a](b) \x1b[7mx\x1b[1;7my"), 60, True)
+    assert not reverse.search(drawn)
