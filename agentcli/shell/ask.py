@@ -9,13 +9,16 @@ import termios
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from agentcli.core.visible import escaped
 from agentcli.shell.card import Card, as_json, card_lines
+from agentcli.shell.cells import folded_at_blanks
 from agentcli.shell.console import style
 from agentcli.shell.keys import END, ENTERS, Keys, WithdrawnError
+from agentcli.shell.pager import Pager
 
 
 @dataclass(frozen=True)
@@ -84,80 +87,77 @@ def ask_yes(
 
 
 def answer(card: Card, keys: Keys, size: Callable[[], tuple[int, int]], color: bool) -> Choice:
-    choice = show(card, keys, size, color)
+    pager = Pager(keys, size, color)
+    choice = None
     while choice is None:
-        choice = choose(card, keys, color)
+        left = ""
+        if not pager.holds:
+            left = pager.show(partial(card_lines, card, color=color), question_of(card))
+        choice = choice_of(left, card, keys) if left else choose(card, pager)
         if choice is not None and choice.kind == "edit":
             choice = edit(card, keys)
+        if choice is not None and choice.kind in ("yes", "session", "always") and not pager.holds:
+            choice = None
     return choice
 
 
-def show(card: Card, keys: Keys, size: Callable[[], tuple[int, int]], color: bool) -> Choice | None:
-    """Show the whole card, a screen at a time; one can say no before its end, but not yes."""
-    columns, rows = size()
-    lines = card_lines(card, columns, color)
-    page = max(3, rows - 3)
-    while len(lines) > page:
-        keys.say("\n".join(lines[:page]) + "\n")
-        lines = lines[page:]
-        words = f"[{len(lines)} more lines: space, then you can say yes; n no, s stop]"
-        keys.arm()
-        keys.say(style(words, "reverse", color=color))
-        while (key := keys.read_key()) != " ":
-            if key in ("n", "s", END):
-                keys.say("\n")
-                return choice_of("n" if key == END else str(key), card, keys)
-        keys.say("\n")
-    keys.say("\n".join(lines) + "\n")
-    return None
-
-
-def choose(card: Card, keys: Keys, color: bool) -> Choice | None:
-    """Return the choice, or None for what is none. What cannot be undone takes a typed word."""
+def question_of(card: Card) -> str:
+    """Return the question below a card. A word is typed below it, where one is needed."""
+    tool = escaped(card.tool)
     if card.needs_typing:
-        words = f"Type {escaped(card.tool)} to let it run, e to edit, n for no, s to stop [no]"
-        keys.arm()
-        keys.say(style(words, "bold", color=color) + "\n")
+        return f"Type {tool} to let it run, e to edit, n for no, s to stop [no]\n"
+    if card.is_past:
+        return "y it happened · n it did not · s stop "
+    session = f" · a every reversible {tool} of this session" if card.offers_session else ""
+    always = " · A always" if card.always else ""
+    return f"y yes, once{session}{always} · e edit · n no · s stop [no] "
+
+
+def choose(card: Card, pager: Pager) -> Choice | None:
+    """Return the choice, or None for what is none. What cannot be undone takes a typed word."""
+    keys = pager.keys
+    keys.arm()
+    keys.say(style(question_of(card), "bold", color=pager.color))
+    if card.needs_typing:
         typed = keys.read_line("> ", takes_paste=False)
         word = "n" if typed is None else typed.strip() or "n"
         return Choice("yes") if word == card.tool else choice_of(word, card, keys)
-    if card.is_past:
-        return choose_past(keys, color)
-    session = ""
-    if card.offers_session:
-        session = f" · a every reversible {escaped(card.tool)} of this session"
-    always = " · A always" if card.always else ""
-    words = f"y yes, once{session}{always} · e edit · n no · s stop [no] "
-    keys.arm()
-    keys.say(style(words, "bold", color=color))
     key = str(keys.read_key())
     keys.say("\n")
+    if card.is_past:
+        return what_was(key)
     if key.lower() == "y":
         return Choice("yes")
     if key == "A" and card.always:
-        return choose_always(card, keys, color)
+        return choose_always(card, pager)
     if key.lower() == "a" and card.offers_session:
         return Choice("session")
     return choice_of("n" if key in (*ENTERS, END) else key, card, keys)
 
 
-def choose_always(card: Card, keys: Keys, color: bool) -> Choice | None:
+def choose_always(card: Card, pager: Pager) -> Choice | None:
     """Show what a rule would let run; only a second key keeps it, else one is asked again."""
-    keys.say(f"{escaped(card.always)}\n")
+    keys = pager.keys
+    question = "Keep this rule, and say yes? y yes · n no [no] "
+    shown = Pager(keys, pager.size, pager.color)
+    if shown.show(partial(rule_lines, card.always), question):
+        return None
     keys.arm()
-    keys.say(style("Keep this rule, and say yes? y yes · n no [no] ", "bold", color=color))
+    keys.say(style(question, "bold", color=pager.color))
     key = str(keys.read_key())
     keys.say("\n")
-    return Choice("always") if key.lower() == "y" else None
+    return Choice("always") if key.lower() == "y" and shown.holds else None
 
 
-def choose_past(keys: Keys, color: bool) -> Choice | None:
+def rule_lines(words: str, width: int) -> list[str]:
+    """Return a rule in words as lines that fit the width."""
+    lines = escaped(words).split("\n")
+    return [row for line in lines for row in folded_at_blanks(line, width - 1)]
+
+
+def what_was(key: str) -> Choice | None:
     """Return what a person knows of a call that was cut off; there is no default."""
-    keys.arm()
-    keys.say(style("y it happened · n it did not · s stop ", "bold", color=color))
-    key = str(keys.read_key()).lower()
-    keys.say("\n")
-    match key:
+    match key.lower():
         case "y":
             return Choice("yes")
         case "n":

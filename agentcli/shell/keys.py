@@ -20,6 +20,8 @@ from agentcli.shell.cells import cells
 POLL_S = 0.1
 ESCAPE_S = 0.05
 PASTE_S = 2.0
+BURST_S = 0.02  # nobody presses two keys within it
+AT_ONCE = "(pasted text, and keys that come all at once, answer nothing: press them one by one)"
 INTERRUPT, END, CLEAR, WORD = "\x03", "\x04", "\x15", "\x17"
 ENTERS, BACKSPACES = ("\r", "\n"), ("\x7f", "\x08")
 PASTE_ON, PASTE_OFF = "\x1b[?2004h", "\x1b[?2004l"
@@ -169,7 +171,7 @@ class Keys:
         r"""Return one key that was pressed by itself, None when the time is over.
 
         Escape sequences and Alt keys are swallowed, a bare Escape is "\x1b". What comes in a burst,
-        as pasted text does, answers nothing and goes to `typed_before`; Enter may follow a key.
+        as pasted text does, answers nothing and goes to `typed_before`.
 
         Raises KeyboardInterrupt for Ctrl+C, EOFError when the terminal is gone, WithdrawnError.
         """
@@ -178,17 +180,33 @@ class Keys:
                 if (escape := self.take_escape()) == "\x1b":
                     return escape
                 if escape == PASTE_BEGIN:
-                    self.typed_before += draft_of(self.take_paste())
-                continue
-            burst, self.waiting = re.split("(?=\x1b)", self.waiting + "\x1b", maxsplit=1)
-            self.waiting = self.waiting[:-1]
-            if INTERRUPT in burst:
-                raise KeyboardInterrupt
-            key = burst.rstrip("\r\n") or burst[0]
-            if len(key) == 1:
+                    self.ignore(self.take_paste())
+            elif key := self.take_key():
                 return key
-            self.typed_before += draft_of(burst)
         return None
+
+    def take_key(self) -> str:
+        """Take one key that is not an escape, "" if it came at once with others."""
+        while self.is_ready(BURST_S):
+            self.waiting += self.read()
+        burst, self.waiting = re.split("(?=\x1b)", self.waiting + "\x1b", maxsplit=1)
+        self.waiting = self.waiting[:-1]
+        if INTERRUPT in burst:
+            raise KeyboardInterrupt
+        key = burst if burst.strip("\r\n") else burst[0]
+        if len(key) == 1:
+            return key
+        self.ignore(burst)
+        return ""
+
+    def ignore(self, typed: str) -> None:
+        """Keep what was pasted for something else, with all that comes until it is quiet again.
+
+        Its last piece may come late or alone, and may hold the mark of its end: none is a key.
+        """
+        self.typed_before += draft_of(typed)
+        self.say(f"\n{AT_ONCE}\n")
+        self.arm()
 
     def take_escape(self) -> str:
         """Take one escape sequence, or the Escape key if nothing follows it soon."""
@@ -213,15 +231,22 @@ class Keys:
         """Return a typed line, None for Ctrl+D on an empty one. Raises as read_key does.
 
         text: what stands there at first. takes_paste: pasted text counts; its line ends are blanks.
+            Where it does not, neither do keys that come all at once.
         """
         shown = self.show_line(prompt, text, 0)
         while self.more():
             if self.waiting.startswith("\x1b"):
                 if self.take_escape() == PASTE_BEGIN:
-                    pasted = draft_of(self.take_paste())
-                    text += " ".join(pasted.split()) if takes_paste else ""
+                    pasted = self.take_paste()
+                    if takes_paste:
+                        text += " ".join(draft_of(pasted).split())
+                    else:
+                        self.ignore(pasted)
             else:
-                key, self.waiting = self.waiting[0], self.waiting[1:]
+                if takes_paste:
+                    key, self.waiting = self.waiting[0], self.waiting[1:]
+                else:
+                    key = self.take_key()
                 if key == INTERRUPT:
                     raise KeyboardInterrupt
                 if key in ENTERS:

@@ -24,6 +24,15 @@ def size() -> tuple[int, int]:
     return max(20, found.columns), max(5, found.lines)
 
 
+def true_size() -> tuple[int, int]:
+    """Return columns and lines of the terminal that one types in, however few there are."""
+    try:
+        columns, lines = os.get_terminal_size(sys.stdin.fileno())
+    except (OSError, ValueError):
+        columns = lines = 0
+    return (columns, lines) if columns and lines else size()
+
+
 def width() -> int:
     return size()[0]
 
@@ -109,7 +118,9 @@ async def ask_whether(
     words: str, out: TextIO, give_back: Callable[[str], None] = lambda text: None
 ) -> bool:
     """Ask whether something that was just shown may be done. give_back: as for `ask_person`."""
-    choice = await asyncio.to_thread(ask_yes, words, sys.stdin.fileno(), out, size, is_color(out))
+    choice = await asyncio.to_thread(
+        ask_yes, words, sys.stdin.fileno(), out, true_size, is_color(out)
+    )
     give_back(choice.typed_before)
     return choice.kind == "yes"
 
@@ -123,7 +134,7 @@ async def shown(question: Question, out: TextIO) -> Choice:
             card_of(question),
             sys.stdin.fileno(),
             out,
-            size,
+            true_size,
             is_color(out),
             cancel=withdrawn,
         )

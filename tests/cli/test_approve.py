@@ -198,7 +198,7 @@ def test_a_person_answers_a_parked_run_on_its_card(program: Program) -> None:
     with talking(program, "approve", "last") as person:
         shown = person.sees("Type own to let it run")
         assert "to: a.txt" in shown
-        person.types("own\r")
+        person.presses("own\r")
         person.sees("all done")
         person.sees("replay: agentcli replay")
     assert ran(program) == "a.txt"
@@ -208,7 +208,7 @@ def test_a_person_who_stops_at_the_card_leaves_the_run_as_it_was(program: Progra
     played = parked(program)
     with talking(program, "approve", "last") as person:
         person.sees("Type own to let it run")
-        person.types("s\r")
+        person.presses("s\r")
         person.sees("it still waits")
     assert answers(played) == []
     assert len(asked(program)) == 1
@@ -220,11 +220,11 @@ def test_a_person_at_the_card_is_shown_the_new_one_if_something_changed(program:
     with talking(program, "approve", "last") as person:
         person.sees("Type own to let it run")
         (program.folder / "a.txt").write_text("two")
-        person.types("own\r")
+        person.presses("own\r")
         person.sees(r"the content of a\.txt\. It is asked again")
         person.sees(r"(?s)Type own.*Type own")
         assert ran(program) == ""
-        person.types("own\r")
+        person.presses("own\r")
         person.sees("all done")
     assert ran(program) == "a.txt"
 
@@ -360,7 +360,7 @@ def test_a_privileged_card_is_signed_where_it_is_shown(program: Program, keys: K
     with talking(program, *started) as person:
         shown = person.sees("Type own to let it run")
         assert "a yes is signed with" in shown
-        person.types("own\r")
+        person.presses("own\r")
         person.sees("none of the allowed signers")
         person.sees(r"(?s)Type own.*Type own")
         assert ran(program) == ""

@@ -19,13 +19,23 @@ LINES, COLUMNS = 40, 100
 class Person:
     """Sits at a terminal on which the program runs."""
 
-    def __init__(self, child: Any) -> None:
+    def __init__(self, child: Any, size: tuple[int, int]) -> None:
         self.child = child
-        self.screen = pyte.HistoryScreen(COLUMNS, LINES, history=1000)
+        self.screen = pyte.HistoryScreen(size[1], size[0], history=1000)
         self.stream = pyte.Stream(self.screen)
+
+    def resize(self, rows: int, columns: int) -> None:
+        self.screen.resize(rows, columns)
+        self.child.setwinsize(rows, columns)
 
     def types(self, text: str) -> None:
         self.child.send(text)
+
+    def presses(self, keys: str) -> None:
+        """Press one key after the other, as what answers a question is typed."""
+        for key in keys:
+            self.look(0.08)
+            self.child.send(key)
 
     def sees(self, pattern: str, timeout_s: float = 20) -> str:
         """Wait until the screen shows the pattern and return what it shows."""
@@ -40,7 +50,8 @@ class Person:
             self.stream.feed(self.child.read_nonblocking(1 << 16, wait_s))
 
     def text(self) -> str:
-        history = ("".join(row[x].data for x in range(COLUMNS)) for row in self.screen.history.top)
+        columns = range(self.screen.columns)
+        history = ("".join(row[x].data for x in columns) for row in self.screen.history.top)
         return "\n".join(line.rstrip() for line in [*history, *self.screen.display]).strip()
 
     def leaves(self) -> int:
@@ -55,7 +66,9 @@ class Person:
 
 
 @contextmanager
-def talking(program: Program, *words: str) -> Iterator[Person]:
+def talking(
+    program: Program, *words: str, size: tuple[int, int] = (LINES, COLUMNS)
+) -> Iterator[Person]:
     program.environ = {"TERM": "xterm-256color", "NO_COLOR": "", "PROMPT_TOOLKIT_NO_CPR": "1"}
     argv = program.argv(*words)
     child = pexpect.spawn(
@@ -63,11 +76,11 @@ def talking(program: Program, *words: str) -> Iterator[Person]:
         argv[1:],
         cwd=str(program.folder),
         env=program.env(),
-        dimensions=(LINES, COLUMNS),
+        dimensions=size,
         encoding="utf-8",
     )
     try:
-        yield Person(child)
+        yield Person(child, size)
     finally:
         child.close(force=True)
 

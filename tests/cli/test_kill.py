@@ -108,7 +108,9 @@ class Victim:
                 assert time.monotonic() < until, "it waits for something that nobody answers"
                 match child.expect(SHOWN, 0.003):
                     case 0:
-                        child.send("pay\r")
+                        for key in "pay\r":  # as a person does: what comes at once is a paste
+                            child.send(key)
+                            time.sleep(0.06)
                     case 1:
                         self.asked.append("did_it_happen")
                         child.send("y" if self.done("pay0") else "n")

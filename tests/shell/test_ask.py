@@ -57,10 +57,17 @@ def ask(
     return choice, out.getvalue()
 
 
+class Pasted(str):
+    """What comes all at once."""
+
+
 def type_all(person: int, out: io.StringIO, typed: tuple[str, ...], arming_s: float) -> None:
     time.sleep(arming_s + 0.1)
     for piece in typed:
-        os.write(person, piece.encode())
+        is_whole = isinstance(piece, Pasted) or piece.startswith("\x1b")
+        for keys in [piece] if is_whole else piece:
+            os.write(person, keys.encode())
+            time.sleep(0.06)
         time.sleep(0.12)
 
 
@@ -209,11 +216,13 @@ def test_text_that_goes_on_being_typed_never_answers() -> None:
 
 
 def test_pasted_text_without_marks_never_answers() -> None:
-    assert ask(REVERSIBLE, "yes, please\r", "s")[0] == Choice("stop")
+    choice, screen = ask(REVERSIBLE, Pasted("yes, please\r"), "s")
+    assert choice == Choice("stop")
+    assert "press them one by one" in screen
 
 
 def test_a_pasted_name_of_the_tool_never_allows_it() -> None:
-    choice, _ = ask(IRREVERSIBLE, "\x1b[200~shell\r\x1b[201~\r", "\r")
+    choice, _ = ask(IRREVERSIBLE, Pasted("\x1b[200~shell\r\x1b[201~\r"), "\r", "\r")
     assert choice == Choice("no")
 
 

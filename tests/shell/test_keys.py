@@ -96,7 +96,8 @@ def test_it_arms_only_when_the_typing_stops(tty: Pty) -> None:
     [
         ("y", "y"),
         ("é", "é"),
-        ("y\r", "y"),
+        ("y\r", None),
+        ("\r\n", "\r"),
         ("\r", "\r"),
         ("\x04", "\x04"),
         ("\x1b", "\x1b"),
@@ -105,6 +106,7 @@ def test_it_arms_only_when_the_typing_stops(tty: Pty) -> None:
         ("yes, do it\r", None),
         ("\x1b[200~y\r\x1b[201~", None),
         ("\x1b[200~y", None),
+        ("\x1b[200~x\x1b[201~y", None),
     ],
 )
 def test_only_a_key_by_itself_is_a_key(
@@ -114,6 +116,22 @@ def test_only_a_key_by_itself_is_a_key(
     with tty.keys() as keys:
         tty.type(typed)
         assert keys.read_key(0.3) == key
+
+
+def test_the_last_letter_of_a_long_paste_is_no_key(tty: Pty) -> None:
+    """It is longer than what is read at once, and what comes last comes late."""
+
+    def paste() -> None:
+        tty.type("x" * 6000)
+        time.sleep(0.1)
+        tty.type("y")
+
+    typist = threading.Thread(target=paste)
+    with tty.keys(arming_s=0.3) as keys:
+        typist.start()
+        assert keys.read_key(1) is None
+        typist.join()
+        assert keys.typed_before == "x" * 6000 + "y"
 
 
 @pytest.mark.parametrize("read", [Keys.read_key, Keys.arm, lambda keys: keys.read_line("? ")])
@@ -149,7 +167,10 @@ def test_a_line_is_edited_and_read(tty: Pty, typed: str, line: str | None) -> No
 def test_a_pasted_word_confirms_nothing(tty: Pty) -> None:
     with tty.keys() as keys:
         tty.type("\x1b[200~shell\x1b[201~\r")
+        later = threading.Timer(0.3, tty.type, ("\r",))
+        later.start()
         assert keys.read_line("? ", takes_paste=False) == ""
+        assert keys.typed_before == "shell\n"
 
 
 def test_a_terminal_that_is_gone_ends_the_question() -> None:
