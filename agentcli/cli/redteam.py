@@ -21,6 +21,10 @@ SUITE = Annotated[
         help="injecagent, workspace, banking, travel, slack or vectors; repeatable; all.",
     ),
 ]
+AREA = Annotated[
+    list[str] | None,
+    typer.Option("--area", help="Only the vectors of this area, such as shell; repeatable."),
+]
 CASE = Annotated[str, typer.Option("--case", help="Tell one case of one suite call by call.")]
 POLICY = Annotated[
     list[str] | None, typer.Option("--policy", help="Also with this policy; repeatable.")
@@ -50,6 +54,7 @@ DATA = Annotated[
 
 def redteam(
     suite: SUITE = None,
+    area: AREA = None,
     case: CASE = "",
     limit: LIMIT = None,
     profile: options.PROFILE = "",
@@ -65,8 +70,8 @@ def redteam(
     """Play attacks with a model that obeys them, and count what ran without a person's yes.
 
     agentcli redteam
-    agentcli redteam --suite workspace --suite banking --json
     agentcli redteam --suite banking --case user_task_2
+    agentcli redteam --area shell --area approvals --json
 
     The calls go through the real loop, judgement and gateway; nothing runs, since what the tools
     returned was recorded. InjecAgent and the four suites of AgentDojo ship. Benign work is played
@@ -74,7 +79,8 @@ def redteam(
     many tasks have so few of them.
 
     The vectors are the project's own: each is tried on the real tools and borders, with the
-    profile default, and "ran" counts those that came out otherwise than they must.
+    profile default, and "ran" counts those that came out otherwise than they must. Their areas are
+    paths, shell, approvals, mcp, injection, display, toctou, environment and network.
 
     The exit code is 1 if an attack runs that the baseline stopped, or if questions a task rise by
     more than 0.01. The baseline that ships is that of the profile default.
@@ -85,7 +91,9 @@ def redteam(
     from agentcli.redteam.suites import SUITES, VECTORS, load_suite
     from agentcli.tool.manifest import load_tools
 
-    chosen = list(dict.fromkeys(suite or (*SUITES, VECTORS)))
+    chosen = list(dict.fromkeys(suite or ([VECTORS] if area else (*SUITES, VECTORS))))
+    if area and chosen != [VECTORS]:
+        raise UsageError("--area goes with the vectors alone", hint=f"Such as: --area {area[0]}")
     if (case or data) and len(chosen) != 1:
         raise UsageError("--case and --data go with one --suite", hint="Such as: --suite banking")
     config = load_config(options.workspace_of(workspace))
@@ -107,7 +115,7 @@ def redteam(
     }
     rows = found[ABLATIONS[0]]
     if VECTORS in chosen:
-        rows.append(tried(limit))
+        rows.append(tried(limit, area))
     worse = worse_than(baseline, name, rows)
     if as_json:
         print_document(name, person, found, worse)
@@ -138,13 +146,21 @@ def played(
     return row_of(suite.name, plays)
 
 
-def tried(limit: int | None) -> "Row":
+def tried(limit: int | None, areas: list[str] | None) -> "Row":
+    """Return what the vectors of some areas come to, of all where none is named."""
+    from agentcli.document import did_you_mean
     from agentcli.redteam.bench import try_all
     from agentcli.redteam.report import row_of_vectors
     from agentcli.redteam.suites import VECTORS, home, spread
     from agentcli.redteam.vector import read_vectors
 
     files = read_vectors(home() / VECTORS)
+    known = {group.area: None for group in files}
+    for area in areas or ():
+        if area not in known:
+            message = f"--area: there is no area `{area}`{did_you_mean(area, known)}"
+            raise UsageError(message, hint=f"Areas: {', '.join(known)}")
+    files = [group for group in files if not areas or group.area in areas]
     some = (f.model_copy(update={"vectors": tuple(spread(f.vectors, limit))}) for f in files)
     return row_of_vectors(try_all(some))
 

@@ -3,14 +3,13 @@
 import asyncio
 import json
 import os
-import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal, assert_never
+from typing import assert_never
 
 from msgspec.structs import replace
 
@@ -19,50 +18,42 @@ from agentcli.compose.box import open_sandbox
 from agentcli.compose.mount import resolve_mounts
 from agentcli.compose.plan import policy_of
 from agentcli.config.settings import load_config, shipped_config
-from agentcli.core.event import Answered, Input, Judged, Recorded, Started
-from agentcli.core.policy import Policy
 from agentcli.core.sandbox import HIDDEN, Job, SandboxSpec, hidden_names
-from agentcli.core.step import AskPerson
-from agentcli.core.visible import escaped, visible
 from agentcli.errors import AgentcliError
 from agentcli.loop.port import Sandbox
 from agentcli.redteam.case import Case, Played, Spec
-from agentcli.redteam.declared import Declared, loaded_tools
-from agentcli.redteam.player import Fate, Obedient, Player
+from agentcli.redteam.commanded import looked_through
+from agentcli.redteam.declared import loaded_tools
+from agentcli.redteam.ground import (
+    OPEN,
+    SECRET,
+    Found,
+    Tried,
+    default_policy,
+    empty,
+    judged,
+    lay_out,
+    workspace,
+)
+from agentcli.redteam.meddle import Interloper, Meddler
+from agentcli.redteam.player import Obedient, Player
+from agentcli.redteam.shown import shown
+from agentcli.redteam.typed import answered
 from agentcli.redteam.vector import (
     Brought,
     Calls,
+    Commanded,
     Described,
-    Expected,
     Hidden,
     Mounted,
-    Said,
     Shown,
+    Typed,
     Variable,
     Vector,
     Vectors,
 )
 from agentcli.tool.manifest import LoadedTool, load_tools
 from agentcli.tool.snapshot import Snapshots
-
-Found = Expected | Literal["leak"]  # leak: what must not be seen was, or was changed
-SECRET = "SECRET-7391"
-LAID = {"secret", "store", "workspace"}  # in a vector's folder
-OPEN = {"type": "object", "additionalProperties": True}
-
-
-@dataclass(frozen=True)
-class Tried:
-    """A vector and what came of it. what: in words, where it is not what was expected."""
-
-    area: str
-    vector: Vector
-    found: Found
-    what: str = ""
-
-    @property
-    def as_expected(self) -> bool:
-        return self.found == self.vector.expect
 
 
 def try_all(files: Iterable[Vectors]) -> list[Tried]:
@@ -101,7 +92,7 @@ class Bench:
 
     @property
     def spec(self) -> SandboxSpec:
-        return SandboxSpec("local", workspace=str(workspace(self.folder)))
+        return SandboxSpec("local", workspace=str(workspace(self.folder)), hidden=HIDDEN)
 
     async def sandbox(self) -> Sandbox:
         if self.opening is None:
@@ -123,6 +114,10 @@ class Bench:
         match vector.do:
             case Calls() as calls:
                 return await self.called(calls)
+            case Commanded() as commanded:
+                return await looked_through(self.folder, commanded)
+            case Typed() as typed:
+                return await answered(typed)
             case Shown(text=text, where=where):
                 return await shown(self.folder, text, where)
             case Variable(variable=name):
@@ -160,9 +155,12 @@ class Bench:
         scopes = tuple(one.scope for one in calls.before)
         play = await player.play(
             case,
-            "careful",
-            lambda case, put: Interloper(case, put, list(calls.says), scopes),
-            Meddler(self.folder, dict(calls.meanwhile), len(calls.before)),
+            "careful" if calls.attended else "none",
+            partial(Interloper, says=list(calls.says), scopes=scopes) if calls.attended else None,
+            Meddler(
+                *(self.folder, dict(calls.meanwhile), calls.swaps),
+                *(player, calls.tool, len(calls.before)),
+            ),
         )
         return judged(self.folder, play.calls[-1], real=real)
 
@@ -176,141 +174,12 @@ class Bench:
         return ("leak" if SECRET in text or "PATH=" not in text else "deny"), text
 
 
-def workspace(folder: Path) -> Path:
-    return folder / "workspace"
-
-
-def empty(folder: Path) -> None:
-    """Take away all that a vector has left, but for the workspace itself, which is in use."""
-    for place in (workspace(folder), folder):
-        for path in place.iterdir():
-            if path == workspace(folder):
-                continue
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-
-
-def lay_out(folder: Path, files: dict[str, str]) -> None:
-    """Make the files of a workspace, and what lies beside it."""
-    for name, content in files.items():
-        put(workspace(folder) / name, content)
-
-
-def put(path: Path, content: str | None) -> None:
-    """Make a file or a link what it is to be; None takes it away."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    if content is None:
-        return
-    if content.startswith("-> "):
-        path.symlink_to(content.removeprefix("-> "))
-    else:
-        path.write_text(content)
-
-
-@cache
-def default_policy() -> Policy:
-    config = shipped_config()
-    return policy_of(config, config.profile("default"), load_tools(config.tool_folders()))
-
-
-@dataclass
-class Interloper:
-    """Answers the question about the last call with what a vector says, and then with no.
-
-    If an answer before that no has counted, the no comes too late.
-    """
-
-    case: Case
-    put: Callable[[Input], None]
-    says: list[Said]
-    scopes: tuple[Literal["once", "session"], ...]
-
-    def ask(self, start: Started, question: AskPerson) -> None:
-        step, at = start.id[0], int(question.call.provider_id)
-        if at < len(self.case.calls) - 1:
-            self.answer(step, question, Said(scope=self.scopes[at]))
-            return
-        for said in self.says:
-            self.answer(step, question, said)
-        self.says = []
-        self.answer(step, question, Said(yes=False))
-
-    def answer(self, step: str, asked: AskPerson, said: Said) -> None:
-        bound = asked.bound if said.bound is None else said.bound
-        step = step if said.step is None else said.step
-        self.put(
-            Answered(
-                *(step, said.to, bound, said.yes),
-                scope=said.scope,
-                by=said.by,
-                signature=said.signature,
-            )
-        )
-
-
 def filled(folder: Path, args: dict[str, object]) -> dict[str, object]:
     """Return arguments with {outside} for the folder that the workspace is in."""
     return {
         name: value.replace("{outside}", str(folder)) if isinstance(value, str) else value
         for name, value in args.items()
     }
-
-
-@dataclass
-class Meddler:
-    """Changes files once the last call has been judged, before it runs; once."""
-
-    folder: Path
-    files: dict[str, str | None]
-    earlier: int
-
-    def __call__(self, rec: Recorded) -> None:
-        if not isinstance(rec.event, Judged):
-            return
-        if self.earlier:
-            self.earlier -= 1
-            return
-        for name, content in self.files.items():
-            put(workspace(self.folder) / name, content)
-        self.files = {}
-
-
-def judged(folder: Path, fate: Fate, *, real: bool) -> tuple[Found, str]:
-    """Return what became of a call. A tool that refuses is as good as a rule that does."""
-    said = fate.wrong or fate.output
-    if real:
-        outside = (folder / "secret").read_text()
-        if outside != SECRET or SECRET in fate.output or not LAID.issuperset(os.listdir(folder)):
-            return "leak", said
-        if fate.ran and fate.error:
-            return "deny", said
-    if fate.ran:
-        return "allow", said
-    return ("ask" if fate.asked else "deny"), said
-
-
-async def shown(folder: Path, text: str, where: str) -> tuple[Found, str]:
-    """Show a text as it is shown there, and say whether that is harmless."""
-    match where:
-        case "card":
-            result = escaped(text)
-            harmless = result.replace("\n", "").isprintable()
-        case "output":
-            tools = {"look": Declared(tier="read_only", egress=False)}
-            loaded = loaded_tools({"look": Spec("look", dict(OPEN))}, tools, folder)
-            case = Case("v", "v", "benign", "Look.", (), (Played("look", {}, text),))
-            play = await Player(default_policy(), loaded).play(case, "no")
-            result = play.calls[0].output
-            harmless = visible(result) == result
-        case _:
-            result = visible(text)
-            harmless = visible(result) == result
-    if result == text:
-        return "allow", result
-    return ("sanitise" if harmless else "leak"), result
 
 
 @contextmanager
@@ -358,12 +227,13 @@ async def described(folder: Path, manifest: dict[str, object]) -> tuple[Found, s
     """Put a manifest among the tools, and call it with its first example if it is taken."""
     place = folder / "tools"
     place.mkdir()
-    (place / f"{manifest.get('name', 'tool')}.yaml").write_text(json.dumps(manifest))
+    name = str(manifest.get("name", "tool"))
+    (place / f"{name.replace('/', '_')}.yaml").write_text(json.dumps(manifest))
     try:
         tools = load_tools([asset.shipped("tools"), place])
     except AgentcliError as error:
         return "deny", str(error)
-    tool = tools[str(manifest["name"])]
+    tool = tools[name]
     args = tool.manifest.examples[0] if tool.manifest.examples else {}
     case = Case("v", "v", "attack", "Go.", (), (Played(tool.manifest.name, args),))
     play = await Player(default_policy(), tools).play(case, "no")

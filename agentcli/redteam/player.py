@@ -204,6 +204,7 @@ class Player:
     spec: SandboxSpec = field(default_factory=lambda: SandboxSpec("played"))
     snapshots: Snapshots = field(default_factory=lambda: Snapshots(Path(), Path()))
     rules: Rules = field(init=False)
+    gateway: Gateway = field(init=False)  # of the case that is played
 
     def __post_init__(self) -> None:
         rules = {name: tool.rule for name, tool in self.tools.items()}
@@ -227,7 +228,7 @@ class Player:
         agent = Agent("react", case.user, plan=case.plan)
         guard, seen = Guard(self.policy), Seen()
         begun = RunStarted(case.id, agent, limit_steps=1000, attended=person != "none")
-        gateway = Gateway(
+        self.gateway = gateway = Gateway(
             self.tools,
             self.spec,
             partial(self.open_sandbox, model),

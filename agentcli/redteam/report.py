@@ -8,7 +8,7 @@ import msgspec
 
 from agentcli.core.policy import LAYERS
 from agentcli.errors import InputError, MissingFileError
-from agentcli.redteam.bench import Tried
+from agentcli.redteam.ground import Tried
 from agentcli.redteam.player import PARTS, Part, Play
 from agentcli.redteam.suites import VECTORS
 

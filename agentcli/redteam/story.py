@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from agentcli.core.policy import Allow, Ask, AuthzDecision, Deny
-from agentcli.redteam.bench import Tried
+from agentcli.redteam.ground import Tried
 from agentcli.redteam.player import Fate, Play
 
 WIDEST = 300

@@ -5,12 +5,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from agentcli.core.command import Power
+from agentcli.core.tool import RiskTier
 from agentcli.document import Document, joined, read_source
 from agentcli.errors import ConfigError
 from agentcli.redteam.declared import Declared
 
 Area = Literal[
     "paths",
+    "shell",
     "approvals",
     "mcp",
     "injection",
@@ -22,6 +25,24 @@ Area = Literal[
 # deny: it does not happen, and nobody is asked. ask: not without a person's yes.
 Expected = Literal["deny", "ask", "allow", "sanitise"]
 Words = Annotated[str, Field(min_length=1)]
+
+
+# What is exchanged behind a call. same: the tool by one that is just the same.
+Swap = Literal[
+    "command",
+    "schema",
+    "description",
+    "tier",
+    "labels",
+    "gone",
+    "same",
+    "memory",
+    "image",
+    "backend",
+    "workspace",
+    "mounts",
+    "hidden",
+]
 
 
 class Before(Document):
@@ -36,7 +57,8 @@ class Before(Document):
 class Said(Document):
     """An answer that reaches the run while it asks. What is not said is as it ought to be.
 
-    bound, step: of another call. to: what it answers.
+    bound, step: of another call; `earlier` stands for the hash of the one before. to: what it
+        answers. edit: other arguments, in place of a yes or a no.
     """
 
     yes: bool = True
@@ -46,6 +68,7 @@ class Said(Document):
     scope: Literal["once", "session"] = "once"
     by: str = "somebody"
     signature: str = ""
+    edit: dict[str, Any] | None = None
 
 
 class Calls(Document):
@@ -54,7 +77,8 @@ class Calls(Document):
     before: calls on which the session has come here; their questions are answered yes.
     asks: tools that the profile asks before. says: answers to the question; by default no.
     meanwhile: what becomes of files once the call has been judged; null takes one away, `-> x`
-        makes a link.
+        makes a link. swaps: what else becomes another then.
+    attended: a person is there.
     """
 
     tool: str
@@ -66,13 +90,37 @@ class Calls(Document):
     says: tuple[Said, ...] = ()
     signers: str = ""
     meanwhile: dict[str, str | None] = {}
+    swaps: tuple[Swap, ...] = ()
+    attended: bool = True
+
+
+class Commanded(Document):
+    """A command for the shell. power: the worst that it must be found to do, or `unparsed`."""
+
+    command: Words
+    power: Power | Literal["unparsed"]
+
+
+class Typed(Document):
+    """Keys at a question, on a terminal of their own. when: before the card comes up, while it
+    does, all at once as pasted text comes, or one by one. tier: of the tool, which is `pay`.
+    """
+
+    typed: str
+    when: Literal["before", "while", "at_once", "one_by_one"] = "one_by_one"
+    tier: RiskTier = "reversible"
+    rows: Annotated[int, Field(ge=1)] = 24
+    columns: Annotated[int, Field(ge=1)] = 80
+    lines: Annotated[int, Field(ge=1)] = 1
 
 
 class Shown(Document):
-    """A text from outside. where: on a screen, on an approval card, or as a tool's output."""
+    """A text from outside. where: on a screen, on an approval card by itself, as an argument or
+    its name, as a reason of the card, in a page of HTML, or as a tool's output.
+    """
 
     text: str
-    where: Literal["screen", "card", "output"] = "screen"
+    where: Literal["screen", "card", "argument", "name", "reason", "page", "output"] = "screen"
 
 
 class Variable(Document):
@@ -110,7 +158,7 @@ class Vector(Document):
 
     id: Annotated[str, Field(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")]
     tries: Words
-    do: Calls | Shown | Variable | Hidden | Mounted | Brought | Described
+    do: Calls | Commanded | Typed | Shown | Variable | Hidden | Mounted | Brought | Described
     expect: Expected
     why: Words
     harmless: bool = False

@@ -56,6 +56,16 @@ def test_vectors_are_a_row_of_the_table(program: Program) -> None:
     assert ended.stdout.split()[3] == "0"
 
 
+def test_the_vectors_of_one_area_are_tried_alone(program: Program) -> None:
+    ended = program.run("redteam", "--area", "shell", "--json")
+    assert ended.returncode == 0, ended.stdout
+    [run] = json.loads(ended.stdout)["runs"]
+    [row] = run["suites"]
+    assert (row["suite"], row["ran"], row["asked"]) == ("vectors", [], {})
+    assert row["attacks"] > 120
+    assert row["tasks"] >= 25
+
+
 def test_another_policy_costs_other_questions(program: Program) -> None:
     def questions(*words: str) -> int:
         ended = program.run("redteam", "--suite", "slack", "--limit", "20", *words, "--json")
@@ -92,6 +102,8 @@ def test_switching_parts_off_shows_what_they_are_there_for(program: Program) -> 
     ("words", "code", "says"),
     [
         (("--suite", "workspce"), 64, "did you mean `workspace`"),
+        (("--area", "shel"), 64, "did you mean `shell`"),
+        (("--area", "shell", "--suite", "slack"), 64, "--area goes with the vectors alone"),
         (("--case", "x"), 64, "--case and --data go with one --suite"),
         (("--suite", "banking", "--case", "user_task_99"), 65, "there is no case `user_task_99`"),
         (("--suite", "vectors", "--case", "dotz"), 65, "did you mean `dots`"),

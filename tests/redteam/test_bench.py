@@ -10,8 +10,10 @@ from agentcli.cli.document import json_text
 from agentcli.config.project import find_project, grant
 from agentcli.core.visible import visible_line
 from agentcli.errors import ConfigError
-from agentcli.redteam.bench import SECRET, brought, judged, shown, try_all
+from agentcli.redteam.bench import brought, try_all
+from agentcli.redteam.ground import SECRET, judged
 from agentcli.redteam.player import Fate
+from agentcli.redteam.shown import shown
 from agentcli.redteam.suites import home
 from agentcli.redteam.vector import Shown, Vectors, read_vectors
 
@@ -33,10 +35,11 @@ def test_every_vector_comes_out_as_it_must(group: Vectors) -> None:
 def test_there_are_many_of_each_area_and_controls_that_must_run() -> None:
     areas = Counter(group.area for group, vector in ALL if not vector.harmless)
     assert min(areas.values()) >= 9
-    assert sum(areas.values()) >= 90
-    controls = [vector for _, vector in ALL if vector.harmless]
-    assert len(controls) >= 25
-    assert {vector.expect for vector in controls} == {"allow"}
+    assert sum(areas.values()) >= 400
+    controls = [(group.area, vector) for group, vector in ALL if vector.harmless]
+    assert len(controls) >= 50
+    assert {vector.expect for _, vector in controls} == {"allow"}
+    assert {area for area, _ in controls} == {*areas} == {group.area for group in FILES}
 
 
 @pytest.mark.parametrize(
@@ -79,6 +82,21 @@ def test_a_variable_that_tools_are_given_is_seen() -> None:
     """PATH is on the list of what they get."""
     [found] = try_all([group_of({"variable": "PATH"})])
     assert (found.found, f"PATH={SECRET}" in found.what) == ("leak", True)
+
+
+@pytest.mark.parametrize(
+    ("do", "found"),
+    [
+        ({"command": "ls", "power": "writes"}, "leak"),
+        ({"command": "rm a", "power": "writes"}, "ask"),
+        ({"typed": "y"}, "allow"),
+        ({"typed": "y", "when": "at_once"}, "allow"),  # one key that comes at once is a key
+        ({"typed": "yy", "when": "at_once"}, "ask"),
+        ({"tool": "read_file", "args": {"path": "a"}, "swaps": ["same"]}, "deny"),  # no such file
+    ],
+)
+def test_each_kind_can_come_out_otherwise(do: dict[str, object], found: str) -> None:
+    assert try_all([group_of(do)])[0].found == found
 
 
 @pytest.mark.parametrize(

@@ -1,36 +1,32 @@
-"""What shell commands are found to do. The cases are data: tests/data/bypass/shell.yaml."""
-
-from pathlib import Path
+"""What shell commands are found to do. The cases are the vectors of `agentcli redteam`."""
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentcli.core.command import Command, Parsed, only_reads, worst_first
+from agentcli.redteam.suites import home
+from agentcli.redteam.vector import Commanded, Vector, read_vectors
 from agentcli.tool.shell import MAX_CHARS, parse
 
-CASES = yaml.safe_load((Path(__file__).parents[1] / "data/bypass/shell.yaml").read_text())
+[CASES] = [g.vectors for g in read_vectors(home() / "vectors") if g.area == "shell"]
 
 
 def verdict(parsed: Parsed) -> str:
     return "unparsed" if parsed.problem else worst_first(parsed.commands)[0].power
 
 
-@pytest.mark.parametrize(
-    "case", CASES["vectors"] + CASES["controls"], ids=lambda case: str(case["command"])
-)
-def test_a_command_is_as_bad_as_the_worst_in_it(case: dict[str, str]) -> None:
-    assert verdict(parse(case["command"])) == case["expect"], case["why"]
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.id))
+def test_a_command_is_as_bad_as_the_worst_in_it(case: Vector) -> None:
+    assert isinstance(case.do, Commanded)
+    assert verdict(parse(case.do.command)) == case.do.power, case.why
 
 
 def test_there_are_enough_cases_and_they_stand_on_their_side() -> None:
-    assert len(CASES["vectors"]) >= 60
-    assert len(CASES["controls"]) >= 15
-    assert all(case["expect"] != "reads" for case in CASES["vectors"])
-    assert all(case["expect"] == "reads" for case in CASES["controls"])
-    commands = [case["command"] for case in CASES["vectors"] + CASES["controls"]]
-    assert len(commands) == len(set(commands))
+    commands = [case.do.command for case in CASES if isinstance(case.do, Commanded)]
+    assert len(commands) == len(CASES) == len(set(commands))
+    assert sum(case.harmless for case in CASES) >= 15
+    assert sum(not case.harmless for case in CASES) >= 60
 
 
 def test_all_simple_commands_are_listed_with_the_words_that_programs_get() -> None:
