@@ -133,10 +133,13 @@ def drop(
 def named(folder: "RunFolder", call: str) -> "Effect":
     """Return the dead letter of a name. Raises InputError."""
     from agentcli.compose.undo import is_named
+    from agentcli.core.visible import escaped_line
 
     found = dead_in(folder)
     for effect in found:
         if is_named(effect, call):
             return effect
     known = ", ".join(effect.name for effect in found) or "none"
-    raise InputError(f"{call}: nothing that could not be undone is named so", hint=f"Such: {known}")
+    raise InputError(
+        f"{escaped_line(call)}: nothing that could not be undone is named so", hint=f"Such: {known}"
+    )

@@ -49,16 +49,18 @@ def trail(
 
 def chosen(trail: "Trail", run: str, wanted: str) -> "list[Story]":
     """Return the calls to be told of. Raises InputError."""
+    from agentcli.core.visible import escaped_line
+
     stories = list(trail.stories.values())
     if not wanted:
         return stories
     found = named(stories, wanted)
     if not found:
         hint = f"See all of them: agentcli audit trail {run}"
-        raise InputError(f"{wanted}: no such call in {run}", hint=hint)
+        raise InputError(f"{escaped_line(wanted)}: no such call in {run}", hint=hint)
     if len(found) > 1 and not wanted.isdecimal():
         some = ", ".join(story.step for story in found[:3])
-        raise InputError(f"{wanted}: {len(found)} calls are named so: {some} ...")
+        raise InputError(f"{escaped_line(wanted)}: {len(found)} calls are named so: {some} ...")
     return found
 
 

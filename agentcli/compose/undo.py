@@ -18,6 +18,7 @@ from agentcli.core.plan import Plan
 from agentcli.core.step import Undoing, ends_with
 from agentcli.core.tool import RESTORE
 from agentcli.core.tool import Undo as UndoCall
+from agentcli.core.visible import escaped_line
 from agentcli.errors import InputError
 from agentcli.ledger.effects import Effect, Effects, effects_of
 from agentcli.ledger.file import FileJournal
@@ -107,7 +108,7 @@ def pick(effects: Sequence[Effect], names: Sequence[str]) -> list[Effect]:
         if not (len(found) == 1 or whole):
             known = ", ".join(e.name for e in effects) or "none"
             what = "more than one call is" if found else "no call that has changed anything is"
-            raise InputError(f"{name}: {what} named so", hint=f"Calls: {known}")
+            raise InputError(f"{escaped_line(name)}: {what} named so", hint=f"Calls: {known}")
         standing = [e for e in found or whole if not e.is_undone]
         if not standing:
             raise InputError(f"{name}: is undone already")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from agentcli.core.visible import escaped_line
 from agentcli.errors import AgentcliError, InputError, LedgerError, MissingFileError
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.seal import HAS_SEAL, is_sealed_here
@@ -72,9 +73,11 @@ def lacks_seal(state: Path, folder: RunFolder) -> bool:
 def at_path(state: Path, wanted: str) -> RunFolder:
     path = Path(wanted)
     if not path.exists():
-        raise MissingFileError(f"{wanted}: no such ledger")
+        raise MissingFileError(f"{escaped_line(wanted)}: no such ledger")
     if not path.is_dir() and path.name != "ledger.jsonl":
-        raise InputError(f"{wanted}: a ledger is ledger.jsonl in the folder of its run")
+        raise InputError(
+            f"{escaped_line(wanted)}: a ledger is ledger.jsonl in the folder of its run"
+        )
     real = path.resolve() if path.is_dir() else path.resolve().parent
     return RunFolder(real, outside=real.parent != runs_folder(state).resolve())
 
@@ -116,7 +119,7 @@ def named_run(state: Path, wanted: str) -> RunFolder:
         return found[0]
     if found:
         some = ", ".join(run.id for run in found[:3])
-        raise InputError(f"{wanted}: {len(found)} runs are named so: {some} ...")
+        raise InputError(f"{escaped_line(wanted)}: {len(found)} runs are named so: {some} ...")
     hint = f"A path is written ./{wanted}" if os.path.exists(wanted) else ""
     hint = hint or "List them: agentcli runs list"
-    raise MissingFileError(f"{wanted}: no such run", hint=hint)
+    raise MissingFileError(f"{escaped_line(wanted)}: no such run", hint=hint)
