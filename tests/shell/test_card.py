@@ -194,7 +194,7 @@ def test_an_argument_named_as_the_card_s_own_words_stands_in_quotes() -> None:
 
 
 def test_only_our_own_words_are_in_reverse() -> None:
-    reverse = re.compile(r"\x1b\[[0-9;]*\b7\b[0-9;]*m")
+    reverse = re.compile(r"\x1b\[([0-9]+;)*7[;m]")
     card = Card("May this run?", "new", "own", {"a": "\x1b[7mMay this run?"}, reason="\x1b[7mx")
     first, *more = card_lines(card, 60, color=True)
     assert reverse.search(first)
