@@ -1,9 +1,7 @@
 """The only way to a tool: validate, find the facts, and run exactly what was judged."""
 
 import asyncio
-import codecs
 import json
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,10 +11,9 @@ from typing import Literal
 from msgspec.structs import replace
 
 from agentcli.core.command import Parsed
-from agentcli.core.event import Failed, OutputChunk, Prepared, Probed, Started, ToolEnded
+from agentcli.core.event import Failed, Prepared, Probed, Started, ToolEnded
 from agentcli.core.label import Label
 from agentcli.core.protect import all_words, paths_in
-from agentcli.core.redact import CleanStream
 from agentcli.core.sandbox import MOUNTS, Job, JobEnd, SandboxSpec, hidden_names
 from agentcli.core.step import Args, Call, Prepare, Probe, RunTool, StepId
 from agentcli.core.tool import RESTORE, Facts, Undo
@@ -25,16 +22,17 @@ from agentcli.core.visible import visible
 from agentcli.errors import InputError, LedgerError, UnavailableError
 from agentcli.loop.port import Sandbox, Show
 from agentcli.tool.compensate import missing, undo_of, with_result
-from agentcli.tool.guarding import keep_protected
+from agentcli.tool.guarding import keep_protected, told_of_protected
 from agentcli.tool.history import SESSION_ENDED, SessionPast
 from agentcli.tool.manifest import LoadedTool, Restore, RunCommand, RunSession, command_of
 from agentcli.tool.named import named_files, names_in, places_of
 from agentcli.tool.reference import Holds, label_of, texts_of, with_texts
 from agentcli.tool.repository import configs_of, with_repositories
-from agentcli.tool.restore import Change, put_back, restoring
+from agentcli.tool.restored import is_restore, restore
 from agentcli.tool.result import Result, answer_of, result_of, told
 from agentcli.tool.seen import HeldText
 from agentcli.tool.shell import parse
+from agentcli.tool.shown import Shown
 from agentcli.tool.snapshot import Snapshots, TooBigError
 from agentcli.tool.tainted import Written
 from agentcli.tool.twin import twins_of
@@ -59,25 +57,6 @@ PREVIEW_CHARS = 20_000
 
 def nothing_held(step: StepId) -> HeldText | None:
     return None
-
-
-class Shown:
-    """Shows the output of a call as it comes, line by line, so that no secret is cut in two."""
-
-    def __init__(self, start: Started, show: Show, clean: Callable[[str], str]) -> None:
-        self.start, self.show = start, show
-        self.decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        self.stream = CleanStream(clean)
-
-    def put(self, data: bytes) -> None:
-        self.say(self.stream.feed(self.decode(data)))
-
-    def finish(self) -> None:
-        self.say(self.stream.feed(self.decode(b"", True)) + self.stream.finish())
-
-    def say(self, text: str) -> None:
-        if text:
-            self.show(OutputChunk(self.start.id, text))
 
 
 @dataclass
@@ -188,7 +167,7 @@ class Gateway:
 
     async def run(self, start: Started, run: RunTool, show: Show) -> ToolEnded | Failed:
         if is_restore(run.call):
-            return await asyncio.to_thread(self.restore, start, run.call.args)
+            return await asyncio.to_thread(restore, start, run.call.args, self.snapshots)
         tool = self.tools.get(run.call.tool)
         if tool is None or not self.is_what_was_judged(run.facts, tool):
             text = "Not run: the tool or the sandbox has changed since the call was judged."
@@ -253,28 +232,6 @@ class Gateway:
             text = told_of_protected(done, failed)
         text = self.clean(visible(f"{text}\n{ended.output}"))
         return replace(ended, output=text, error=True), after
-
-    def restore(self, start: Started, args: Args) -> ToolEnded:
-        """Put files back as they were before a call, and say which."""
-        before, after = str(args["before"]), str(args["after"])
-        try:
-            was = self.snapshots.take()
-            now = self.snapshots.contents(was)
-            left_by = self.snapshots.contents(after) if after else now
-            force = bool(args.get("force"))
-            found = restoring(now, self.snapshots.contents(before), left_by, force=force)
-            failed = put_back(self.snapshots, found.changes)
-            is_now = self.snapshots.take()
-        except (InputError, TooBigError, OSError) as error:
-            text = f"Nothing was put back: {error}"
-            return ToolEnded(start.id, "done", visible(text), error=True)
-        done = [change for change in found.changes if change.path not in failed]
-        text = told_of_restore(done, found.left, failed)
-        undo = Undo(RESTORE, {"before": was, "after": is_now}) if done else None
-        bad = bool(found.left or failed)
-        return ToolEnded(
-            start.id, "done", visible(text), error=bad, after=is_now, undo=undo, label=Label()
-        )
 
     async def probe(self, start: Started, probe: Probe) -> Probed:
         tool = self.tools.get(probe.call.tool)
@@ -403,40 +360,10 @@ def job_of(tool: LoadedTool, args: Args) -> Job:
             return Job(argv, stdin=stdin, timeout_ms=timeout_ms)
 
 
-def told_of_restore(done: list[Change], left: list[bytes], failed: list[bytes]) -> str:
-    """Return what became of each path, in lines."""
-    removed = [change.path for change in done if change.then is None]
-    put_back = [change.path for change in done if change.then is not None]
-    told = (
-        ("put back", put_back),
-        ("removed", removed),
-        ("left alone, since it was changed after the call", left),
-        ("could not be changed", failed),
-    )
-    lines = [f"{words}: {', '.join(map(os.fsdecode, paths))}" for words, paths in told if paths]
-    return "\n".join(lines) or "it was so already"
-
-
-def told_of_protected(done: list[str], failed: list[str]) -> str:
-    """Return what became of the protected paths that a call has changed."""
-    lines = []
-    for paths, became in ((done, "was put back"), (failed, "COULD NOT BE PUT BACK")):
-        if paths:
-            more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
-            lines.append(
-                f"[no call may change {', '.join(paths[:5])}{more}: what it changed there {became}]"
-            )
-    return "\n".join(lines)
-
-
 def is_as_judged(judged: Facts, now: Facts) -> bool:
     """Say whether what a call would find in the workspace is still what it was judged by."""
     names = ("files", "places", "commands", "unparsed")
     return all(getattr(judged, name) == getattr(now, name) for name in names)
-
-
-def is_restore(call: Call) -> bool:
-    return call.origin == "undo" and call.tool == RESTORE
 
 
 def clipped(text: str, limit: int, where: str) -> str:

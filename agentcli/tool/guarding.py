@@ -123,3 +123,15 @@ def is_sample(path: bytes) -> bool:
     """Say whether it is one of the hooks that git lays out and does not run."""
     folder, name = posixpath.split(path)
     return name.endswith(b".sample") and posixpath.basename(folder) == b"hooks"
+
+
+def told_of_protected(done: list[str], failed: list[str]) -> str:
+    """Return what became of the protected paths that a call has changed."""
+    lines = []
+    for paths, became in ((done, "was put back"), (failed, "COULD NOT BE PUT BACK")):
+        if paths:
+            more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
+            lines.append(
+                f"[no call may change {', '.join(paths[:5])}{more}: what it changed there {became}]"
+            )
+    return "\n".join(lines)

@@ -16,7 +16,8 @@ from agentcli.core.event import Failed, OutputChunk, Prepared, Signal, Started, 
 from agentcli.core.sandbox import Job, JobEnd, Mount, SandboxFacts, SandboxSpec
 from agentcli.core.step import Call, Prepare, Probe, RunTool
 from agentcli.core.tool import RESTORE, Facts, Undo, tier_of
-from agentcli.tool.gateway import NEW_SESSION, SESSION_LOST, Gateway, Shown
+from agentcli.tool.gateway import NEW_SESSION, SESSION_LOST, Gateway
+from agentcli.tool.shown import Shown
 from agentcli.tool.snapshot import Snapshots
 from tests.fake.script import shipped
 from tests.tool.test_schema import JSON
