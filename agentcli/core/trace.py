@@ -181,6 +181,13 @@ class Passages:
                     return origin, passage.seq, passage.name
         return "unknown", 0, ""
 
+    def may_tell(self, args: dict[str, Any], names: Set[str] | None = None) -> bool:
+        """Say whether what repeats these arguments may tell what is untrusted. names: as below."""
+        if not self.is_tainted:
+            return False
+        values = (value for _, value in leaves_of(args, names))
+        return any(self.origin_of(value)[0] not in ("user", "tool") for value in values)
+
     def trace(
         self, args: dict[str, Any], sinks: Sequence[str] | None, names: Set[str] | None = None
     ) -> tuple[Trace, ...]:

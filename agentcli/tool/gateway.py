@@ -182,7 +182,7 @@ class Gateway:
             self.sandbox = sandbox
             if not is_as_judged(run.facts, await self.look(tool, run.call.args)):
                 return Failed(start.id, "stale", CHANGED)
-            label = await self.label(tool, run.call)
+            label, echo = await self.label(tool, run.call)
         except UnavailableError as error:
             return Failed(start.id, "unavailable", with_hint(error))
         except OSError as error:
@@ -195,7 +195,11 @@ class Gateway:
         except UnavailableError as error:
             return Failed(start.id, "unavailable", with_hint(error))
         result = result_of(tool, end)
-        ended = self.ended(start, run, tool, end, result, label)
+        if not result.fits:
+            label, echo = replace(label, integrity="untrusted"), False
+        held = self.holds_back and label.is_tainted and not echo
+        ended = self.ended(start, run, tool, end, result)
+        ended = replace(ended, label=label, held=held, echo=echo)
         return await self.with_undo(ended, run, result, before)
 
     async def with_undo(
@@ -240,7 +244,7 @@ class Gateway:
         env = {"AGENTCLI_PROBE": "1", "AGENTCLI_IDEMPOTENCY_KEY": probe.key}
         job = replace(self.job(tool, probe.call.args, **env), timeout_ms=LOOK_MS)
         try:
-            label = await self.label(tool, probe.call)
+            label, echo = await self.label(tool, probe.call)
             end = await (await self.open_sandbox()).run(job, ignore)
         except UnavailableError:
             return Probed(start.id, "unknown")
@@ -249,17 +253,20 @@ class Gateway:
         if isinstance(answer.get("happened"), bool):
             happened = "yes" if answer["happened"] else "no"
         text = answer["text"] if isinstance(answer.get("text"), str) else ""
-        held = self.holds_back and label.is_tainted
-        return Probed(start.id, happened, self.clean(visible(text)), label, held)
+        held = self.holds_back and label.is_tainted and not echo
+        return Probed(start.id, happened, self.clean(visible(text)), label, held, echo)
 
-    async def label(self, tool: LoadedTool, call: Call) -> Label:
-        """Return the label of what a call is about to give: of its tool and all that goes in."""
+    async def label(self, tool: LoadedTool, call: Call) -> tuple[Label, bool]:
+        """Return the label of what a call is about to give: of its tool and all that goes in.
+
+        And whether it may be untrusted only by repeating the model's own words.
+        """
         own = tool.rule.label
         if self.written.marks(own):
             own = await asyncio.to_thread(
                 self.written.label, tool, call.args, self.snapshots, self.outputs
             )
-        return label_of(own, call, self.held)
+        return label_of(own, call, tool.manifest.names, self.held, self.passages())
 
     async def look(self, tool: LoadedTool, args: Args) -> Facts:
         """Return of the facts of a call what others can change in the workspace before it runs."""
@@ -299,13 +306,7 @@ class Gateway:
         return facts.tool == tool.digest and facts.sandbox == self.spec.digest()
 
     def ended(
-        self,
-        start: Started,
-        run: RunTool,
-        tool: LoadedTool,
-        end: JobEnd,
-        result: Result,
-        label: Label,
+        self, start: Started, run: RunTool, tool: LoadedTool, end: JobEnd, result: Result
     ) -> ToolEnded:
         text = result.text
         cut = end.ending in ("cancelled", "lost")
@@ -332,18 +333,8 @@ class Gateway:
         # What undoes a call is tried again after an error. This has done its work, and once is
         # enough.
         error = result.error or (not result.fits and run.call.origin != "undo")
-        if not result.fits:
-            label = replace(label, integrity="untrusted")
-        return ToolEnded(
-            start.id,
-            ending,
-            text,
-            error=error,
-            full=full,
-            size_bytes=len(end.output),
-            label=label,
-            held=self.holds_back and label.is_tainted,
-        )
+        size = len(end.output)
+        return ToolEnded(start.id, ending, text, error=error, full=full, size_bytes=size)
 
 
 def job_of(tool: LoadedTool, args: Args) -> Job:

@@ -1,12 +1,13 @@
 """Calls whose arguments name texts that the model has not seen."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 
 from msgspec.structs import replace
 
 from agentcli.core.held import filled, reference, references_in
 from agentcli.core.label import Label
 from agentcli.core.step import Call, StepId
+from agentcli.core.trace import Passages
 from agentcli.tool.seen import HeldText
 
 MOST_CHARS = 2_000_000  # of the arguments of one call
@@ -34,11 +35,21 @@ def with_texts(call: Call, held: Holds) -> Call:
     return replace(call, args=filled(call.args, texts), held=steps) if steps else call
 
 
-def label_of(own: Label, call: Call, held: Holds) -> Label:
-    """Return the label of what a call gives: its tool's, and that of all that went into it."""
+def label_of(
+    own: Label, call: Call, names: Set[str], held: Holds, seen: Passages
+) -> tuple[Label, bool]:
+    """Return the label of what a call gives, and whether it may only echo the model's own words.
+
+    It is its tool's own, joined with that of each text which went into the call. A trusted tool
+    may repeat its arguments, so its word is no better than they are.
+    names: those that the tool's schema has for fields.
+    """
+    label = own
     for text in texts_of(call, held):
-        own = own.join(text.label)
-    return own
+        label = label.join(text.label)
+    if label.is_tainted or not seen.may_tell(call.args, names):
+        return label, False
+    return replace(label, integrity="untrusted"), True
 
 
 def texts_of(call: Call, held: Holds) -> Iterator[HeldText]:

@@ -159,3 +159,19 @@ def test_no_text_breaks_it(text: str, value: str) -> None:
     assert normal(normal(text)) == normal(text)
     if value and holds(normal(text), normal(value)):
         assert normal(value) in normal(text)
+
+
+@pytest.mark.parametrize(
+    ("args", "integrity", "may"),
+    [
+        ({"to": "pay", "at": ["2024-05-15", True]}, "untrusted", False),
+        ({"to": "pay", "at": ["98.70"]}, "untrusted", True),
+        ({"to": "98.7 + 1"}, "untrusted", True),
+        ({"pay": {"98.70": 1000.5}}, "untrusted", True),
+        ({"to": "98.7 + 1"}, "tool", False),
+    ],
+)
+def test_only_what_the_user_said_cannot_repeat_what_is_untrusted(
+    args: dict[str, Any], integrity: Integrity, may: bool
+) -> None:
+    assert passages((BILL, integrity, "public")).may_tell(args, {"to", "at", "pay"}) == may
