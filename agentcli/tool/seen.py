@@ -54,13 +54,13 @@ class Seen:
             case Forked(policy=policy) if policy:
                 self.places = [(seq, Label(), name) for seq, _, name in self.places]
                 self.held = {step: (at[0], Label(), at[2]) for step, at in self.held.items()}
-            case Started(id=(step, _), act=RunTool(call=call)):
+            case Started(id=(step, _), act=RunTool(call=call)) if call.origin != "undo":
                 self.calls[step] = in_brief(call)
             case (
                 ToolEnded(id=(step, _), label=Label() as label, held=held)
                 | Probed(id=(step, _), label=Label() as label, held=held)
-            ):
-                place = (rec.seq, label, self.calls.get(step, ""))
+            ) if step in self.calls:  # nobody is told what an undo has said
+                place = (rec.seq, label, self.calls[step])
                 if held:
                     self.held[step] = place
                 else:

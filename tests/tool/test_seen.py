@@ -1,0 +1,32 @@
+"""What counts as seen by the model, and as whose words."""
+
+from agentcli.core.event import Event, Recorded, Settled, Started, ToolEnded
+from agentcli.core.label import Label
+from agentcli.core.step import Call, RunTool
+from agentcli.core.tool import Facts
+from agentcli.core.trace import Passages
+from agentcli.tool.seen import Reader, Seen
+
+OURS = Label("tool", "public")
+
+
+def passages(*events: Event) -> Passages:
+    seen = Seen()
+    for seq, event in enumerate(events, 1):
+        seen.take(Recorded(seq, 0, 0, event))
+    return Reader(seen, lambda seq: events[seq - 1])()
+
+
+def ran(step: str, call: Call, output: str) -> tuple[Event, ...]:
+    """Return the records of a call of a trusted tool."""
+    started = Started((step, 2), RunTool(call, Facts(), 1))
+    ended = ToolEnded((step, 2), "done", output, label=OURS)
+    return started, ended, Settled(step, "done", 2)
+
+
+def test_what_an_undo_repeats_of_its_arguments_is_said_to_nobody() -> None:
+    booked = ran("main/call.1.0", Call("book", {"to": "Ann"}), "booked: Ann")
+    undone = ran("undo.1/call.2", Call("cancel", {"to": "Eve"}, origin="undo"), "cancelled: Eve")
+    found = passages(*booked, *undone)
+    assert found.origin_of("Ann")[0] == "tool"
+    assert found.origin_of("Eve")[0] == "unknown"
