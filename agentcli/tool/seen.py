@@ -9,6 +9,7 @@ from agentcli.core.event import (
     Event,
     Forked,
     Grown,
+    Prepared,
     Probed,
     Recorded,
     Replied,
@@ -21,11 +22,11 @@ from agentcli.core.event import (
 from agentcli.core.held import TELLS, Answer, answer_of, typed
 from agentcli.core.label import CLEAN, Label
 from agentcli.core.message import text_of
-from agentcli.core.record import encode
-from agentcli.core.step import Agent, Call, RunTool, StepId
-from agentcli.core.trace import Passage, Passages
+from agentcli.core.step import Agent, Args, AskPerson, Call, RunTool, StepId
+from agentcli.core.trace import Passage, Passages, holds, leaves_of, normal
 from agentcli.tool.tainted import Written
 
+AROUND = ".,;:!?()[]{}<>'\"`"  # a word, and no part of it
 # A record, whose words it holds, and where they come from in a few words.
 Place = tuple[int, Label, str]
 
@@ -35,7 +36,9 @@ class Seen:
     """Fed with each record. Holds places, never texts, so that it stays small.
 
     calls: of the open ones, in a few words. held: what was held back from the model, by the step
-    that gave it. readers: what those under way are to answer.
+    that gave it. readers: what those under way are to answer. asked: of the open calls that a
+    person was asked about, the record that holds it as it was shown; edits: that, by the record of
+    what the person has made of it.
     """
 
     places: list[Place] = field(default_factory=list)
@@ -43,11 +46,18 @@ class Seen:
     held: dict[StepId, Place] = field(default_factory=dict)
     readers: dict[StepId, Answer] = field(default_factory=dict)
     written: Written = field(default_factory=Written)
+    asked: dict[StepId, int] = field(default_factory=dict)
+    edits: dict[int, int] = field(default_factory=dict)
 
     def take(self, rec: Recorded) -> None:
         self.written.take(rec.event)
         match rec.event:
-            case RunStarted() | UserSaid() | Edited():
+            case RunStarted() | UserSaid():
+                self.places.append((rec.seq, CLEAN, "the user"))
+            case Started(id=(step, _), act=AskPerson(prepared=prepared)):
+                self.asked[step] = prepared
+            case Edited(step=step) if step in self.asked:
+                self.edits[rec.seq] = self.asked[step]
                 self.places.append((rec.seq, CLEAN, "the user"))
             case Answered(reason=reason) if reason:
                 self.places.append((rec.seq, CLEAN, "the user"))
@@ -73,6 +83,7 @@ class Seen:
                                 self.readers[f"{parent}/{grown.name}"] = answer
             case Settled(step=step) as settled:
                 self.calls.pop(step, None)
+                self.asked.pop(step, None)
                 if (answer := self.readers.pop(step, None)) is not None:
                     self.answered(settled, answer)
 
@@ -120,9 +131,17 @@ class Reader:
         if not self.count and self.system:
             self.passages.add(self.system, CLEAN, 0, "the profile")
         for seq, label, name in self.seen.places[self.count :]:
-            self.passages.add(words_of(self.read(seq)), label, seq, name)
+            self.passages.add(self.words_at(seq), label, seq, name)
         self.count = len(self.seen.places)
         return self.passages
+
+    def words_at(self, seq: int) -> str:
+        event = self.read(seq)
+        if not isinstance(event, Edited):
+            return words_of(event)
+        prepared = self.read(self.seen.edits[seq])
+        assert isinstance(prepared, Prepared), seq
+        return new_words(event.args, prepared.call.args)
 
     def held(self, step: StepId) -> HeldText | None:
         """Return the text that was held back of what a step gave, None if there is none."""
@@ -145,6 +164,13 @@ def in_brief(call: Call) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
+def new_words(now: Args, before: Args) -> str:
+    """Return what a person has typed into arguments: the words that stood nowhere in them."""
+    old = normal("\n".join(value for _, value in leaves_of(before)))
+    words = (word for _, value in leaves_of(now) for word in normal(value).split())
+    return " ".join(word for word in words if not holds(old, word.strip(AROUND)))
+
+
 def words_of(event: Event) -> str:
     """Return what of an event the model is shown, or what a person has typed in it."""
     match event:
@@ -152,8 +178,6 @@ def words_of(event: Event) -> str:
             return "\n".join((agent.text, *agent.steps))
         case UserSaid(text=text):
             return text
-        case Edited(args=args):
-            return encode(args).decode()
         case Answered(reason=reason):
             return reason
         case ToolEnded(output=output) | Probed(output=output):

@@ -1,8 +1,8 @@
 """What counts as seen by the model, and as whose words."""
 
-from agentcli.core.event import Event, Recorded, Settled, Started, ToolEnded
+from agentcli.core.event import Edited, Event, Prepared, Recorded, Settled, Started, ToolEnded
 from agentcli.core.label import Label
-from agentcli.core.step import Call, RunTool
+from agentcli.core.step import AskPerson, Call, RunTool
 from agentcli.core.tool import Facts
 from agentcli.core.trace import Passages
 from agentcli.tool.seen import Reader, Seen
@@ -30,3 +30,18 @@ def test_what_an_undo_repeats_of_its_arguments_is_said_to_nobody() -> None:
     found = passages(*booked, *undone)
     assert found.origin_of("Ann")[0] == "tool"
     assert found.origin_of("Eve")[0] == "unknown"
+
+
+def test_only_what_a_person_has_typed_into_a_call_is_theirs() -> None:
+    call = Call("send", {"to": "eve", "body": "See https://evil.example, it is due"})
+    edited = {"to": "bob@x.example", "body": "See  https://evil.example (it is due in May)"}
+    found = passages(
+        Prepared(("main/call.1.0", 1), call, Facts()),
+        Started(("main/call.1.0", 2), AskPerson("may_it_run", call, "b", 1)),
+        Edited("main/call.1.0", "b", edited),
+    )
+    assert found.origin_of("bob@x.example")[0] == "user"
+    assert found.origin_of("in May")[0] == "user"
+    assert found.origin_of("https://evil.example")[0] == "unknown"
+    assert found.origin_of("evil.example")[0] == "unknown"
+    assert found.origin_of("it is due")[0] == "unknown"
