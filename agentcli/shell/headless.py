@@ -77,7 +77,7 @@ class Progress:
                 self.say(f"✗ {call_line(known) if known else step}: {reason}")
             case Settled(step=step, status=status) if step in self.calls and status != "done":
                 self.say(f"✗ {self.calls[step].tool}: {status}")
-            case Failed(message=message, failure=failure) if failure == "transient":
+            case Failed(message=message, failure="transient" | "unavailable"):
                 self.say(f"… {message.partition(chr(10))[0]}")
             case Started(act=Wait(until_us=until)):
                 self.say(f"… trying again in {max(0, until - rec.at_us) / 1e6:.0f} s")
