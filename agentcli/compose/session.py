@@ -59,6 +59,7 @@ from agentcli.loop.port import Approver, Model, Toolbox
 from agentcli.loop.run import run as run_loop
 from agentcli.sandbox.endpoint import find_endpoint, image_id
 from agentcli.tool.gateway import Gateway
+from agentcli.tool.reference import MOST_CHARS
 from agentcli.tool.seen import Reader
 from agentcli.tool.snapshot import Snapshots
 
@@ -238,11 +239,16 @@ class Session:
         return Checker(Path(self.plan.sandbox.workspace), self.journal.read, Judge())
 
     def with_texts(self, answer: str) -> str:
-        """Return an answer with the texts that it names: the model cannot show them otherwise."""
-        texts = {}
-        for step in references_in(answer):
+        """Return an answer with the texts that it names: the model cannot show them otherwise.
+
+        One that would become too long stays as it is.
+        """
+        texts, named = {}, references_in(answer)
+        for step in dict.fromkeys(named):
             if (found := self.held(step)) is not None:
                 texts[step] = found.text
+        if sum(len(texts.get(step, "")) for step in named) > MOST_CHARS:
+            return answer
         answered = json_or_none(answer)
         if isinstance(answered, dict | list):
             return json.dumps(filled(answered, texts), ensure_ascii=False)

@@ -114,17 +114,16 @@ def held_note(step: str, chars: int) -> str:
 
 
 def references_in(value: object) -> tuple[str, ...]:
-    """Return the steps whose texts the strings of a value name, each once."""
+    """Return the steps whose texts the strings of a value name, as often as they do."""
     match value:
         case str():
-            found = tuple(REFERENCE.findall(value))
+            return tuple(REFERENCE.findall(value))
         case list() | tuple():
-            found = tuple(step for item in value for step in references_in(item))
+            return tuple(step for item in value for step in references_in(item))
         case dict():
-            found = tuple(step for item in value.values() for step in references_in(item))
+            return tuple(step for item in value.values() for step in references_in(item))
         case _:
-            found = ()
-    return tuple(dict.fromkeys(found))
+            return ()
 
 
 def filled(value: Any, texts: Mapping[str, str]) -> Any:

@@ -211,7 +211,7 @@ class Transcript:
         if not self.streamed and (text := text_of(replied.blocks)):
             self.incoming.append(text)
         self.finish_stream()
-        for named in references_in(text_of(replied.blocks)):
+        for named in dict.fromkeys(references_in(text_of(replied.blocks))):
             if named in self.held:  # the model cannot show it, so it is shown beside
                 self.print(self.paint(f"{reference(named)} is:", "dim"))
                 self.print_some(self.held[named], HELD_LINES)

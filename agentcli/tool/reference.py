@@ -23,14 +23,15 @@ def with_texts(call: Call, held: Holds) -> Call:
     """
     if call.origin != "model" or call.held:
         return call
-    steps = references_in(call.args)
+    named = references_in(call.args)
+    steps = tuple(dict.fromkeys(named))
     texts: dict[StepId, str] = {}
     for step in steps:
         found = held(step)
         if found is None:
             raise LookupError(f"{reference(step)} stands for nothing: no text is held under it.")
         texts[step] = found.text
-    if sum(map(len, texts.values())) > MOST_CHARS:
+    if sum(len(texts[step]) for step in named) > MOST_CHARS:
         raise LookupError(f"The texts are too long: at most {MOST_CHARS:,} characters in a call.")
     return replace(call, args=filled(call.args, texts), held=steps) if steps else call
 

@@ -165,6 +165,16 @@ def test_what_fails_quotes_nothing_of_it(program: Program, words: tuple[str, ...
     assert "evil" not in told(played)
 
 
+def test_a_text_that_is_named_again_and_again_counts_each_time(
+    program: Program, words: tuple[str, ...]
+) -> None:
+    (program.folder / "bill.txt").write_text(("x" * 99 + "\n") * 200)
+    copy = call("write_file", path="copy.txt", content=HELD * 200)
+    played = program.play(READ, copy, {"expect": "too long", "text": HELD * 200}, words=words)
+    assert (played.code, played.document["answer"]) == (0, HELD * 200)
+    assert not (program.folder / "copy.txt").exists()
+
+
 def test_what_keeps_tools_from_running_is_told_to_the_user_alone(
     program: Program, words: tuple[str, ...]
 ) -> None:
