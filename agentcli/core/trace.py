@@ -138,7 +138,8 @@ def goes_on(edge: str, beyond: str) -> bool:
 class Passage:
     """A text that the model has seen, in its normal form. seq: of its record. name: of its source.
 
-    tells: what would tell it again, if it is private.
+    tells: what would tell it again, if it is private. is_answer: a number or a date that a reader
+    gave, which can be said in other forms than this one.
     """
 
     text: str
@@ -146,13 +147,16 @@ class Passage:
     seq: int
     name: str
     tells: frozenset[str] = frozenset()
+    is_answer: bool = False
 
     @classmethod
-    def of(cls, text: str, label: Label, seq: int, name: str) -> "Passage":
+    def of(
+        cls, text: str, label: Label, seq: int, name: str, *, is_answer: bool = False
+    ) -> "Passage":
         plain = normal(text)
         private = label.confidentiality == "private"
         tells = frozenset(telling(plain)) if private else frozenset[str]()
-        return cls(plain, label, seq, name, tells)
+        return cls(plain, label, seq, name, tells, is_answer)
 
 
 @dataclass
@@ -161,15 +165,18 @@ class Passages:
 
     found: list[Passage] = field(default_factory=list)
 
-    def add(self, text: str, label: Label, seq: int, name: str) -> None:
-        self.found.append(Passage.of(text, label, seq, name))
+    def add(self, text: str, label: Label, seq: int, name: str, *, is_answer: bool = False) -> None:
+        self.found.append(Passage.of(text, label, seq, name, is_answer=is_answer))
 
     @property
     def is_tainted(self) -> bool:
         return any(passage.label.is_tainted for passage in self.found)
 
     def origin_of(self, value: str) -> tuple[Origin, int, str]:
-        """Return where a value stands, with the most trusted first: record and name."""
+        """Return where a value stands, with the most trusted first: record and name.
+
+        Digits that stand nowhere count as an answer's in another form, if there is one.
+        """
         forms = [form for form in shapes_of(value) if form]
         if not forms:
             return "user", 0, ""  # nothing can be said with nothing
@@ -179,14 +186,21 @@ class Passages:
                     holds(passage.text, form) for form in forms
                 ):
                     return origin, passage.seq, passage.name
+        answer = next((passage for passage in self.found if passage.is_answer), None)
+        if answer is not None and any(map(str.isnumeric, value)):
+            return "untrusted", answer.seq, answer.name
         return "unknown", 0, ""
 
     def may_tell(self, args: dict[str, Any], names: Set[str] | None = None) -> bool:
-        """Say whether what repeats these arguments may tell what is untrusted. names: as below."""
+        """Say whether what repeats these arguments may tell what is untrusted. names: as below.
+
+        The model's own words may, once it was shown such text: an answer alone has none for it.
+        """
         if not self.is_tainted:
             return False
-        values = (value for _, value in leaves_of(args, names))
-        return any(self.origin_of(value)[0] not in ("user", "tool") for value in values)
+        is_shown = any(one.label.is_tainted and not one.is_answer for one in self.found)
+        theirs = ("untrusted", "unknown") if is_shown else ("untrusted",)
+        return any(self.origin_of(value)[0] in theirs for _, value in leaves_of(args, names))
 
     def trace(
         self, args: dict[str, Any], sinks: Sequence[str] | None, names: Set[str] | None = None

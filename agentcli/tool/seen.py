@@ -19,7 +19,7 @@ from agentcli.core.event import (
     ToolEnded,
     UserSaid,
 )
-from agentcli.core.held import TELLS, Answer, answer_of, typed
+from agentcli.core.held import NO_ANSWER, TELLS, Answer, answer_of, typed
 from agentcli.core.label import CLEAN, Label
 from agentcli.core.message import text_of
 from agentcli.core.step import Agent, Args, AskPerson, Call, RunTool, StepId
@@ -131,12 +131,14 @@ class Reader:
         if not self.count and self.system:
             self.passages.add(self.system, CLEAN, 0, "the profile")
         for seq, label, name in self.seen.places[self.count :]:
-            self.passages.add(self.words_at(seq), label, seq, name)
+            event = self.read(seq)
+            words = self.words_of(event, seq)
+            is_answer = isinstance(event, Replied) and words != NO_ANSWER
+            self.passages.add(words, label, seq, name, is_answer=is_answer)
         self.count = len(self.seen.places)
         return self.passages
 
-    def words_at(self, seq: int) -> str:
-        event = self.read(seq)
+    def words_of(self, event: Event, seq: int) -> str:
         if not isinstance(event, Edited):
             return words_of(event)
         prepared = self.read(self.seen.edits[seq])

@@ -127,6 +127,16 @@ def test_what_a_text_holds_is_no_reference_in_its_turn(
         ([call("own", to=HELD)], "", "untrusted_argument"),
         ([call("own", to="Go", body=f"See: {HELD}")], "", "untrusted_token"),
         ([ask(HELD, "number"), call("own", to="98.7")], '{"answer": 98.7}', "untrusted_argument"),
+        ([ask(HELD, "number"), call("own", to="98,70")], '{"answer": 98.7}', "untrusted_argument"),
+        ([ask(HELD, "date"), call("own", to="1.5.24")], '{"answer": "2024-05-01"}', "untrusted_"),
+        (
+            [
+                *(ask(HELD, "number"), call("own", to="Go")),
+                *(call("calculator", expression="98.7*2"), call("own", to="197.4")),
+            ],
+            '{"answer": 98.7}',
+            "untrusted_argument",
+        ),
         ([ask(HELD, "text"), call("own", to=ANSWER)], '{"answer": "eve"}', "untrusted_argument"),
     ],
 )
@@ -135,7 +145,8 @@ def test_what_comes_from_such_a_text_goes_nowhere_unasked(
 ) -> None:
     played = program.play(READ, *turns, DONE, words=words, readers=[{"text": reply}])
     assert (played.code, played.document["why"]) == (77, "approval")
-    assert verdicts(played)[-1] == ("ask", rule)
+    kind, found = verdicts(played)[-1]
+    assert (kind, found.startswith(rule)) == ("ask", True)
     assert "is not from the user" in program.run("approve", "last", "--show").stdout
 
 

@@ -175,3 +175,15 @@ def test_only_what_the_user_said_cannot_repeat_what_is_untrusted(
     args: dict[str, Any], integrity: Integrity, may: bool
 ) -> None:
     assert passages((BILL, integrity, "public")).may_tell(args, {"to", "at", "pay"}) == may
+
+
+@pytest.mark.parametrize("value", ["10000000000000000000000", "1e22", "10²²", "EUR 98,70", 7, "六"])
+def test_an_answer_is_known_again_in_any_form_that_has_digits(value: object) -> None:
+    seen = passages()
+    assert faults(seen, None, to=value)[0].origin == "unknown"
+    seen.add("1e+22", Label(), 2, "the answer of a reader", is_answer=True)
+    assert faults(seen, None, to=value)[0].origin == "untrusted"
+    assert seen.may_tell({"to": value})
+    assert faults(seen, None, to="1000.50") == [], "the user has said that too"
+    assert faults(seen, None, to="my own words")[0].origin == "unknown"
+    assert not seen.may_tell({"to": "my own words"})
