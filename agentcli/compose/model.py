@@ -4,8 +4,9 @@ import contextlib
 from pathlib import Path
 
 from agentcli.compose.key import Credentials
-from agentcli.core.event import Replied, Settled
+from agentcli.core.event import Replied, Settled, Started
 from agentcli.core.message import Reply
+from agentcli.core.step import ActId, AskModel, Prompt
 from agentcli.ledger.folder import RunFolder
 from agentcli.ledger.recording import recorded
 from agentcli.loop.port import Model
@@ -21,9 +22,7 @@ def make_model(name: str, credentials: Credentials = NOTHING) -> Model:
 
         return load_script(Path(rest))
     if kind == "recorded":
-        from agentcli.model.recorded import Recorded as RecordedModel
-
-        return RecordedModel(recorded_replies(RunFolder(Path(rest))))
+        return recorded_model(RunFolder(Path(rest)))
     from agentcli.model.claude import Claude
 
     return Claude(api_key=credentials.api_key, base_url=credentials.base_url)
@@ -38,14 +37,37 @@ def warm_model(name: str) -> None:
             warm()
 
 
-def recorded_replies(folder: RunFolder) -> list[Reply]:
-    """Return what the model said in a run, with the secrets that its ledger does not hold."""
+def recorded_model(folder: RunFolder, stop_wait_s: float = 0) -> Model:
+    """Return what says again what the model of a run said, and its readers."""
+    from agentcli.model.recorded import Recorded as RecordedModel
+
+    replies, readers = recorded_replies(folder)
+    return RecordedModel(replies, stop_wait_s, readers)
+
+
+def recorded_replies(folder: RunFolder) -> tuple[list[Reply], list[tuple[str, Reply]]]:
+    """Return what the model said in a run, with the secrets that its ledger does not hold.
+
+    Beside it what readers said, each with the question.
+    """
     records = list(recorded(folder))
     # One that was cut by a pause was asked for again, and stands in no conversation.
     settled = {rec.event.at for rec in records if isinstance(rec.event, Settled)}
-    events = ((rec.event, rec.seq in settled) for rec in records)
-    return [
-        Reply(event.blocks, event.stop, event.usage, event.model, event.request_id, event.note)
-        for event, is_settled in events
-        if isinstance(event, Replied) and (event.whole or (event.blocks and is_settled))
-    ]
+    replies: list[Reply] = []
+    readers: list[tuple[str, Reply]] = []
+    asks: dict[ActId, AskModel] = {}
+    for rec in records:
+        match rec.event:
+            case Started(id=id, act=AskModel() as ask):
+                asks[id] = ask
+            case Replied(whole=whole, blocks=blocks) as said if whole or (
+                blocks and rec.seq in settled
+            ):
+                reply = Reply(blocks, said.stop, said.usage, said.model, said.request_id, said.note)
+                ask = asks[said.id]
+                if ask.answer is None:
+                    replies.append(reply)
+                else:
+                    prompts = [add.text for add in ask.context.adds if isinstance(add, Prompt)]
+                    readers.append(("".join(prompts), reply))
+    return replies, readers

@@ -11,7 +11,7 @@ from agentcli.approval.recorded import RecordedAnswers
 from agentcli.compose.cue import Prompter
 from agentcli.compose.front import Front
 from agentcli.compose.key import Credentials
-from agentcli.compose.model import make_model, recorded_replies
+from agentcli.compose.model import make_model, recorded_model
 from agentcli.compose.mount import refuse_changed_places
 from agentcli.compose.oneshot import OneShot, refuse_unusable
 from agentcli.compose.plan import backends
@@ -30,7 +30,6 @@ from agentcli.ledger.vault import Vault
 from agentcli.loop.check import Checker
 from agentcli.loop.past import NOT_RECORDED, Past
 from agentcli.loop.port import Approver, Model, Toolbox
-from agentcli.model.recorded import Recorded as RecordedModel
 from agentcli.tool.layout import lay_out
 from agentcli.tool.recorded import RecordedTools
 
@@ -137,7 +136,7 @@ def with_model(
     Raises MissingFileError, InputError, LedgerError.
     """
     records = list(recorded(source))
-    model = recorded_model(source) if own else make_model(plan.model, credentials)
+    model = recorded_model(source, STOP_WAIT_S) if own else make_model(plan.model, credentials)
     keep(source, plan, folder, credentials.known)
     # What a person allowed it to cost then is no leave to spend it again.
     more = tuple(rec.event for rec in records if own and isinstance(rec.event, BudgetRaised))
@@ -158,12 +157,8 @@ def with_tools(
     keep(source, plan, folder, credentials.known)
     more = tuple(rec.event for rec in records if isinstance(rec.event, BudgetRaised))
     session = opener(WithLiveTools, records)
-    model = recorded_model(source)
+    model = recorded_model(source, STOP_WAIT_S)
     return OneShot(plan, folder, model, credentials.known, more=more, open=session)
-
-
-def recorded_model(source: RunFolder) -> Model:
-    return RecordedModel(recorded_replies(source), STOP_WAIT_S)
 
 
 def keep(source: RunFolder, plan: Plan, folder: RunFolder, known: tuple[str, ...]) -> None:

@@ -100,6 +100,8 @@ class Session:
         self.guard = Guard(self.plan.policy)
         for rec in self.taken.views.origin:  # a yes of an earlier process counts no more
             self.guard.note(rec)
+        self.outputs, seen = Outputs(self.folder.outputs), self.taken.views.seen
+        self.reader = Reader(seen, self.journal.read, self.plan.system, self.outputs.get)
         self.sandbox = LazySandbox(self.plan, self.folder)
         self.human = self.make_human()
         self.approver = self.make_approver()
@@ -214,22 +216,20 @@ class Session:
 
     def make_toolbox(self, vault: Vault) -> Toolbox:
         plan = self.plan
-        workspace, outputs = Path(plan.sandbox.workspace), Outputs(self.folder.outputs)
-        reader = Reader(self.taken.views.seen, self.journal.read, plan.system, outputs.get)
-        self.held = reader.held
+        workspace = Path(plan.sandbox.workspace)
         return Gateway(
             self.tools,
             plan.sandbox,
             self.sandbox,
             Snapshots(workspace, asset.state_home() / "store", plan.sandbox.hidden),
             vault.redactor.clean,
-            outputs.put,
+            self.outputs.put,
             outputs_seen_at(plan, self.folder),
             plan.clip_chars,
             past=self.taken.views.sessions.past.lost(),
-            passages=reader,
+            passages=self.reader,
             traces_all=any(rule.traced for rule in plan.policy.rules),
-            held=reader.held,
+            held=self.reader.held,
             holds_back=plan.untrusted == "held",
             written=self.taken.views.seen.written,
             protected=plan.policy.protected,
@@ -245,7 +245,7 @@ class Session:
         """
         texts, named = {}, references_in(answer)
         for step in dict.fromkeys(named):
-            if (found := self.held(step)) is not None:
+            if (found := self.reader.held(step)) is not None:
                 texts[step] = found.text
         if sum(len(texts.get(step, "")) for step in named) > MOST_CHARS:
             return answer

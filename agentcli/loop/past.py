@@ -56,6 +56,7 @@ class Past:
         self.taken: dict[tuple[StepId, bytes], Deed] = {}
         self.checks: list[Checked] = []
         self.deeds: dict[tuple[StepId, bytes], Deed] = {}
+        self.named: dict[StepId, Deed] = {}  # what was found last of each step
         self.open: dict[StepId, Deed] = {}  # what each step is about now
         self.acts: dict[ActId, Act] = {}
         for rec in records:
@@ -102,13 +103,16 @@ class Past:
                 self.open[step].answers.pop(question, None)
 
     def find(self, step: StepId, call: Call) -> Deed | None:
-        """Return what became of a call, None if there was none or no further one like it."""
+        """Return what became of a call, None if there was none or no further one like it.
+
+        One with texts in its arguments is the one that named them.
+        """
         key = (step, name_of(call))
         if key not in self.taken:
             left = self.left[key[1]]
             if not left:
-                return None
-            self.taken[key] = left.pop(0)
+                return self.named.get(step) if call.held else None
+            self.taken[key] = self.named[step] = left.pop(0)
         return self.taken[key]
 
 

@@ -201,6 +201,22 @@ def test_what_keeps_tools_from_running_is_told_to_the_user_alone(
     assert "evil" not in told(Played({"ledger": str(ledger)}, 0, ""))
 
 
+@pytest.mark.parametrize("how", [("--model", "recorded"), ("--tools", "live")])
+def test_a_replay_does_the_same_with_it(
+    program: Program, words: tuple[str, ...], how: tuple[str, ...]
+) -> None:
+    copy = call("write_file", path="copy.txt", content=HELD)
+    readers = [{"text": '{"answer": 98.7}'}]
+    end = {"text": f"{HELD} 98.7"}
+    played = program.play(READ, copy, ask(HELD, "number"), end, words=words, readers=readers)
+    assert played.code == 0
+    run = Path(played.document["ledger"]).parent.name
+    again = program.run("replay", run, *how, "--json")
+    document = json.loads(again.stdout)
+    assert (again.returncode, document["answer"]) == (0, played.document["answer"])
+    assert "evil" not in told(Played(document, 0, ""))
+
+
 def test_a_run_that_is_taken_up_again_still_holds_it(
     program: Program, words: tuple[str, ...]
 ) -> None:
