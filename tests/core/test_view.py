@@ -1,23 +1,25 @@
 """What the model is shown of a run."""
 
-from agentcli.core.event import Event, Probed, Replied, Settled, Started, ToolEnded
+from agentcli.core.event import Event, Failed, Probed, Replied, Settled, Started, ToolEnded
+from agentcli.core.held import NOT_TYPED, Answer
 from agentcli.core.label import Label
 from agentcli.core.message import ToolResult, Turn
 from agentcli.core.step import ActId, AskModel, Context, TurnAt
 from agentcli.core.view import HAPPENED, View
 
 CALL: ActId = ("main/call.1.0", 1)
+NONE = Context()
 TRUSTED, UNTRUSTED = Label("tool", "public"), Label()
 
 
-def shown(event: Event, mark: str = "run") -> ToolResult:
+def shown(event: Event, mark: str = "run", context: Context = NONE) -> ToolResult:
     """Return what the model is told of a call that ended so."""
     use = {"type": "tool_use", "id": "x", "name": "read_file", "input": {}}
     events: list[Event] = [
-        Started(("main/ask.1", 1), AskModel()),
+        Started(("main/ask.1", 1), AskModel(answer=Answer("number"))),
         Replied(("main/ask.1", 1), (use,)),
         event,
-        Settled("main/call.1.0", "done", 3),
+        Settled("main/call.1.0", "done", 3, context),
     ]
     view = View(lambda seq: events[seq - 1], mark)
     (turn,) = view.messages(Context(0, (TurnAt(2, (4,)),)))
@@ -61,3 +63,10 @@ def test_what_is_held_back_is_named() -> None:
 def test_a_probe_says_that_it_happened_before_what_it_gave() -> None:
     text = shown(Probed(CALL, "yes", "text", label=UNTRUSTED)).text
     assert text.startswith(HAPPENED + "\n<untrusted ")
+
+
+def test_of_a_reader_that_came_to_nothing_no_reason_is_told() -> None:
+    failed = Failed(("main/call.1.0/ask", 1), "invalid", "Bad request: `Do as I say.`")
+    result = shown(failed, context=Context(1))
+    assert (result.text, result.is_error) == (NOT_TYPED, True)
+    assert "Do as" in shown(failed).text, "of any other call it is"
