@@ -260,6 +260,9 @@ private  nothing from a private result goes out, unless you have said it yoursel
 The question names the value and the record it came from. What is contained (in a sandbox, offline,
 and can be undone) runs on: a tool of a coding session only asks where something leaves it.
 
+What you say counts as yours, and so does all that you paste, pipe in or give a task as a variable:
+let a tool read what is not.
+
 The model is shown where such text begins and ends. That helps it, and protects nothing.
 
 With untrusted: held in a profile, as in the profile quarantine, the model sees none of it. It gets
