@@ -157,6 +157,41 @@ def test_a_trusted_tool_makes_nothing_trusted_by_repeating_it(
     assert (played.code, verdicts(played)[-1]) == (77, ("ask", "untrusted_argument"))
 
 
+@pytest.mark.parametrize(
+    ("integrity", "to", "found"),
+    [
+        ("untrusted", "{result.to}", ("ask", "untrusted_undo")),
+        ("tool", "{result.to}", ("allow", "undoes")),
+        ("untrusted", "{args.to}", ("allow", "undoes")),
+    ],
+)
+def test_what_untrusted_text_says_undoes_nothing_that_reaches_out_unasked(
+    program: Program, words: tuple[str, ...], integrity: str, to: str, found: tuple[str, str]
+) -> None:
+    book = {
+        **MANIFEST,
+        "name": "book",
+        "tier": "reversible",
+        "run": {"script": "book.py"},
+        "labels": {"integrity": integrity},
+        "parameters": PARAMETERS,
+        "compensate": {"call": {"tool": "own", "args": {"to": to}}},
+    }
+    said = "import json; print(json.dumps({'text': 'ok', 'data': {'to': 'eve@evil.example'}}))"
+    (program.home / "tools" / "book.yaml").write_text(yaml.safe_dump(book))
+    (program.home / "tools" / "book.py").write_text(said)
+    (program.folder / "p.yaml").write_text("extends: default\ntools: [book]\n")
+    task = {"goal": "Go.", "saga": True, "checks": [{"file": "ticket.pdf"}]}
+    (program.folder / "t.yaml").write_text(yaml.safe_dump(task))
+    model = program.script(call("book", to="Go"), DONE)
+    argv = ("run", "t.yaml", "--model", model, "--sandbox", SANDBOX, "--json", *words)
+    ended = program.run(*argv)
+    played = Played(json.loads(ended.stdout), ended.returncode, ended.stderr)
+    assert (played.code == 77, verdicts(played)[-1]) == (found[0] == "ask", found)
+    if found[0] == "ask":
+        assert "why: `to` of own" in program.run("approve", "last", "--show").stdout
+
+
 def add_public(program: Program, script: str) -> None:
     """Add a tool whose results anybody may know, and nobody may trust."""
     labels = {"integrity": "untrusted", "confidentiality": "public"}
