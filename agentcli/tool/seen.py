@@ -169,8 +169,10 @@ def in_brief(call: Call) -> str:
 def new_words(now: Args, before: Args) -> str:
     """Return what a person has typed into arguments: the words that stood nowhere in them."""
     old = normal("\n".join(value for _, value in leaves_of(before)))
+    known = {*old.split()}  # most are, and are found so at once
     words = (word for _, value in leaves_of(now) for word in normal(value).split())
-    return " ".join(word for word in words if not holds(old, word.strip(AROUND)))
+    new = (word for word in words if word not in known)
+    return " ".join(word for word in new if not holds(old, word.strip(AROUND)))
 
 
 def words_of(event: Event) -> str:

@@ -1,11 +1,13 @@
 """What counts as seen by the model, and as whose words."""
 
+import time
+
 from agentcli.core.event import Edited, Event, Prepared, Recorded, Settled, Started, ToolEnded
 from agentcli.core.label import Label
 from agentcli.core.step import AskPerson, Call, RunTool
 from agentcli.core.tool import Facts
 from agentcli.core.trace import Passages
-from agentcli.tool.seen import Reader, Seen
+from agentcli.tool.seen import Reader, Seen, new_words
 
 OURS = Label("tool", "public")
 
@@ -45,3 +47,10 @@ def test_only_what_a_person_has_typed_into_a_call_is_theirs() -> None:
     assert found.origin_of("https://evil.example")[0] == "unknown"
     assert found.origin_of("evil.example")[0] == "unknown"
     assert found.origin_of("it is due")[0] == "unknown"
+
+
+def test_a_word_changed_in_a_long_text_is_found_in_no_time() -> None:
+    long = " ".join(f"word{n}" for n in range(100_000))
+    began = time.process_time()
+    assert new_words({"body": f"{long} mine"}, {"body": long}) == "mine"
+    assert time.process_time() - began < 3
