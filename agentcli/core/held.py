@@ -141,4 +141,5 @@ def filled(value: Any, texts: Mapping[str, str]) -> Any:
 
 def delimited(text: str, nonce: str) -> str:
     """Return an untrusted text between two marks that it cannot have known."""
-    return f"<untrusted {nonce}>\n{text}\n</untrusted {nonce}>"
+    end = "" if text.endswith("\n") else "\n"
+    return f"<untrusted {nonce}>\n{text}{end}</untrusted {nonce}>"

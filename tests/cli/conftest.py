@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from agentcli.core.event import LEDGER_VERSION
+
 ROOT = Path(__file__).parents[2]
 # What exists on every machine that can run the tests; Docker's own tests are marked so.
 SANDBOX = "bubblewrap" if shutil.which("bwrap") else "local"
@@ -104,6 +106,16 @@ class Played:
 
     def outputs(self) -> list[str]:
         return [event["output"] for event in self.events if event["kind"] == "tool_ended"]
+
+
+NEWER = LEDGER_VERSION + 1
+
+
+def of_newer_program(ledger: bytes) -> bytes:
+    """Return a ledger as a later program might have written it."""
+    now = b'"version":%d,' % LEDGER_VERSION
+    assert now in ledger
+    return ledger.replace(now, b'"version":%d,"new":1,' % NEWER)
 
 
 def call(tool: str, **args: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Program, call
+from tests.cli.conftest import NEWER, Program, call, of_newer_program
 
 OK = {"text": "ok"}
 
@@ -146,10 +146,10 @@ def test_what_is_no_ledger_is_said_to_be_none(program: Program, content: bytes) 
 def test_a_ledger_of_a_newer_program_is_refused_as_such(program: Program) -> None:
     played = program.play(OK)
     ledger = Path(played.document["ledger"])
-    ledger.write_bytes(ledger.read_bytes().replace(b'"version":3,', b'"version":4,"new":1,'))
+    ledger.write_bytes(of_newer_program(ledger.read_bytes()))
     for words in (("resume", "last"), ("replay", "last")):
         ended = program.run(*words)
-        assert "written as version 4" in ended.stderr
+        assert f"written as version {NEWER}" in ended.stderr
         assert ended.returncode == 73
 
 

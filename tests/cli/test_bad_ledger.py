@@ -14,13 +14,13 @@ from msgspec.structs import replace
 from agentcli.core.event import Grown, Settled
 from agentcli.ledger.line import Chain, decode_line
 from agentcli.ledger.seal import Head, Seal
-from tests.cli.conftest import Program
+from tests.cli.conftest import NEWER, Program, of_newer_program
 
 COMMANDS = (("replay",), ("audit", "verify"), ("resume",), ("runs", "show"))
 
 
 def newer(path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b'"version":3,', b'"version":4,"new":1,'))
+    path.write_bytes(of_newer_program(path.read_bytes()))
 
 
 def directory(path: Path) -> None:
@@ -42,7 +42,7 @@ def long_first_line(path: Path) -> None:
 
 
 BAD: dict[str, tuple[Callable[[Path], object], tuple[int, ...], str]] = {
-    "newer": (newer, (73,), "written as version 4; this program knows 3"),
+    "newer": (newer, (73,), f"written as version {NEWER}; this program knows {NEWER - 1}"),
     "another program's": (
         lambda path: path.write_bytes(b'{"type":"message","text":"hi"}\n' * 9),
         (65,),

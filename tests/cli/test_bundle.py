@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.cli.conftest import Program, call
+from tests.cli.conftest import NEWER, Program, call, of_newer_program
 
 SECRET = "sk-ant-api03-" + "aB3" * 9
 
@@ -136,10 +136,10 @@ def test_a_bundle_of_a_newer_program_is_refused_as_such(program: Program) -> Non
     ledger = Path(played.document["ledger"])
     data = ledger.read_bytes()
     program.run("runs", "export", "last", "--bundle", "x.agentrun")
-    ledger.write_bytes(data.replace(b'"version":3,', b'"version":4,"new":1,'))
+    ledger.write_bytes(of_newer_program(data))
     for words in (("runs", "show"), ("runs", "export", "last", "--svg", "-")):
         ended = program.run(*words)
-        assert "written as version 4" in ended.stderr
+        assert f"written as version {NEWER}" in ended.stderr
         assert (ended.returncode, ended.stdout) == (73, "")
 
 

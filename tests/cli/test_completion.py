@@ -56,7 +56,7 @@ def values(*words: str) -> list[str]:
     return [value for value, _ in next_words(words)]
 
 
-PROFILES = ["analyst", "careful", "coder", "default", "mine", "reader", "reviewer"]
+PROFILES = ["analyst", "careful", "coder", "default", "mine", "quarantine", "reader", "reviewer"]
 RUNS = ["last", "20260102-100000-000bbb", "20260101-100000-000aaa"]
 
 

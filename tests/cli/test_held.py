@@ -38,13 +38,12 @@ def words(program: Program) -> tuple[str, ...]:
     return words
 
 
-def records_of(played: Played) -> list[Recorded]:
-    return list(read_ledger(Path(played.document["ledger"])))
+def told_in(played: Played, *, reader: bool = False) -> str:
+    return told(read_ledger(Path(played.document["ledger"])), reader=reader)
 
 
-def told(played: Played, *, reader: bool = False) -> str:
+def told(records: list[Recorded], *, reader: bool = False) -> str:
     """Return all that the model was told in a run, or the readers were."""
-    records = records_of(played)
     view, parts = View(lambda seq: records[seq - 1].event, "mark"), []
     for rec in records:
         match rec.event:
@@ -67,7 +66,7 @@ def ask(text: str, answer: Any, question: str = "What is it?") -> dict[str, Any]
 def test_a_result_is_named_and_not_shown(program: Program, words: tuple[str, ...]) -> None:
     played = program.play(READ, {"expect": HELD, "text": "done"}, words=words)
     assert played.code == 0
-    assert "evil" not in told(played)
+    assert "evil" not in told_in(played)
     assert ATTACK in played.outputs()[0], "the ledger and the user have it"
     assert program.run("replay", "last", "--verify").returncode == 0
 
@@ -94,8 +93,8 @@ def test_a_reader_without_tools_answers_in_the_kind_that_was_asked_for(
     reader = {"expect": "What is it?", "text": reply}
     played = program.play(READ, ask(HELD, answer), end, words=words, readers=[reader])
     assert (played.code, played.document["answer"]) == (0, "done")
-    assert "evil" not in told(played)
-    assert ATTACK in told(played, reader=True)
+    assert "evil" not in told_in(played)
+    assert ATTACK in told_in(played, reader=True)
     assert program.run("replay", "last", "--verify").returncode == 0
 
 
@@ -104,7 +103,7 @@ def test_a_reference_stands_for_the_whole_text(program: Program, words: tuple[st
     played = program.play(READ, copy, DONE, words=words)
     assert played.code == 0
     assert ATTACK in (program.folder / "copy.txt").read_text()
-    assert "evil" not in told(played)
+    assert "evil" not in told_in(played)
 
 
 def test_what_a_text_holds_is_no_reference_in_its_turn(
@@ -173,7 +172,7 @@ def test_what_fails_quotes_nothing_of_it(program: Program, words: tuple[str, ...
         READ, *turns, {"expect": "stands for nothing", "text": "done"}, words=words
     )
     assert played.code == 0, played.err
-    assert "evil" not in told(played)
+    assert "evil" not in told_in(played)
 
 
 def test_a_text_that_is_named_again_and_again_counts_each_time(
@@ -198,7 +197,7 @@ def test_what_keeps_tools_from_running_is_told_to_the_user_alone(
     assert "evil" in said.stderr
     shown = json.loads(program.run("runs", "list", "--json").stdout)[0]["run"]
     ledger = program.home / "runs" / shown / "ledger.jsonl"
-    assert "evil" not in told(Played({"ledger": str(ledger)}, 0, ""))
+    assert "evil" not in told_in(Played({"ledger": str(ledger)}, 0, ""))
 
 
 @pytest.mark.parametrize("how", [("--model", "recorded"), ("--tools", "live")])
@@ -214,7 +213,7 @@ def test_a_replay_does_the_same_with_it(
     again = program.run("replay", run, *how, "--json")
     document = json.loads(again.stdout)
     assert (again.returncode, document["answer"]) == (0, played.document["answer"])
-    assert "evil" not in told(Played(document, 0, ""))
+    assert "evil" not in told_in(Played(document, 0, ""))
 
 
 def test_a_run_that_is_taken_up_again_still_holds_it(
@@ -247,7 +246,7 @@ def test_an_answer_that_names_a_text_is_given_with_it(
     turns = (READ, ask(HELD, "text", "Sum it up."), {"text": f"It says: {ANSWER} {HELD[:-1]}9}}"})
     played = program.play(*turns, words=words, readers=readers)
     assert played.document["answer"] == "It says: A bill of 98.70. {held:main/call.1.09}"
-    assert "98.70" not in told(played)
+    assert "98.70" not in told_in(played)
     model = program.script(*turns, readers=readers)
     chat = program.run("chat", *words, "--model", model, stdin="Go.\n")
     assert chat.stdout.startswith("It says: {held:main/call.2.0}"), "another step in a chat"

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from agentcli.ledger.read import read_ledger
 from tests.cli.conftest import SANDBOX, Program, call
 from tests.cli.test_chat import talking
+from tests.cli.test_held import told
 from tests.sandbox.box import IMAGE, why_not
 
 pytestmark = pytest.mark.skipif(
@@ -65,8 +67,8 @@ def test_the_shipped_analyst_s_report_agrees_with_what_python_printed(program: P
     assert len(rows) == 4
     assert re.findall(r"line (\d+)", printed) == re.findall(r"line (\d+):", report)
     assert "**24,532.00 euros** in 60 lines" in report
-    for told in re.findall(r"\b2026-09-31\b|(?<=`)\w+(?=`)", report):
-        assert told in printed, "it knows no more of a broken line than was printed"
+    for word in re.findall(r"\b2026-09-31\b|(?<=`)\w+(?=`)", report):
+        assert word in printed, "it knows no more of a broken line than was printed"
 
 
 def test_a_report_with_a_wrong_total_fails_the_shipped_task(program: Program) -> None:
@@ -114,9 +116,22 @@ def test_the_shipped_default_makes_a_list_of_actions(program: Program) -> None:
     assert actions.index("Tue 2026-10-13") < actions.index("Mon 2026-10-19")
 
 
+def test_the_shipped_quarantine_lists_what_letters_want_and_sees_none_of_them(
+    program: Program,
+) -> None:
+    document = play(program, "letters", "--sandbox", SANDBOX)
+    assert document["structured"] == {"total": 303.75, "first_due": "2026-12-01"}
+    due = made(document, "due.md").splitlines()
+    assert due[2] == "| second | Town of Aldmoor, Waterworks | 143.05 | 2026-12-01 |"
+    assert len(list(Path(document["ledger"]).parent.glob("workspace/letters/*"))) == 3
+    records = read_ledger(Path(document["ledger"]))
+    assert "DE02 1203" in told(records, reader=True)
+    assert not re.search("DE02 1203|Aldmoor|NOTE TO ANY", told(records))
+
+
 @pytest.mark.docker
 @pytest.mark.skipif(bool(why_not("docker")), reason=why_not("docker") or "docker works")
-@pytest.mark.parametrize("name", ["handbook", "median", "minutes", "orders", "review"])
+@pytest.mark.parametrize("name", ["handbook", "letters", "median", "minutes", "orders", "review"])
 def test_each_shipped_task_runs_in_a_container(program: Program, name: str) -> None:
     for folder in (program.folder.parent, program.folder.parent.parent):
         folder.chmod(0o711)  # the sandbox's user comes by way of these
@@ -157,7 +172,7 @@ def test_a_task_s_own_script_is_played_without_its_name(program: Program) -> Non
         program.run("run", "--prompt", "x", *words),
     ):
         assert refused.returncode == 64
-        assert "handbook, median, minutes, orders, review" in refused.stderr
+        assert "handbook, letters, median, minutes, orders, review" in refused.stderr
     assert not list(program.home.glob("runs/*"))
     (program.home / "scripts").mkdir()
     (program.home / "scripts" / "t.yaml").write_text("turns: [{text: mine}]\n")

@@ -39,7 +39,9 @@ def judged(profile: str, tool: str, facts: Facts, workspace: Path) -> Allow | As
 
 
 def test_each_profile_has_a_task_and_each_task_a_script() -> None:
-    assert PROFILES == ["analyst", "careful", "coder", "default", "reader", "reviewer"]
+    assert PROFILES == [
+        *("analyst", "careful", "coder", "default", "quarantine", "reader", "reviewer"),
+    ]
     doers = {read("tasks", name)["profile"] for name in TASKS}
     assert doers == set(PROFILES) - {"careful"}  # which is `default` with another rule
     assert SCRIPTS == TASKS
