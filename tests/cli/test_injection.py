@@ -118,7 +118,7 @@ def test_a_trusted_tool_does_not_make_trusted_what_untrusted_text_had_written(
         labels={"integrity": "tool", "confidentiality": "public"},
     )
     (program.folder / "p.yaml").write_text(
-        "extends: default\ntools: [own, read_file, shell, plan]\n"
+        "extends: default\ntools: [own, read_file, shell, plan]\nsystem: old.txt, note.txt\n"
     )
     turns = (
         call("plan", tools=["own"]),

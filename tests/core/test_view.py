@@ -42,6 +42,10 @@ def test_what_a_trusted_tool_says_stands_as_it_is() -> None:
     assert shown(ToolEnded(CALL, "done", "42", label=TRUSTED)).text == "42"
 
 
+def test_what_only_echoes_the_model_stands_as_it_is() -> None:
+    assert shown(ToolEnded(CALL, "done", "42", label=UNTRUSTED, echo=True)).text == "42"
+
+
 def test_an_older_run_is_shown_as_it_was() -> None:
     assert shown(ToolEnded(CALL, "done", "text", label=UNTRUSTED), "").text == "text"
 
