@@ -75,7 +75,14 @@ class Past:
                 elif isinstance(outcome, Failed):
                     self.open[id[0]].prepared = outcome
             case Probed(id=id, happened="yes") as probed if id[0] in self.open:
-                ended = ToolEnded(id, "done", probed.output, label=probed.label, held=probed.held)
+                ended = ToolEnded(
+                    id,
+                    "done",
+                    probed.output,
+                    label=probed.label,
+                    held=probed.held,
+                    echo=probed.echo,
+                )
                 self.open[id[0]].ended = ended
             case Checked(id=id) as checked:
                 act = self.acts[id]

@@ -108,3 +108,13 @@ def test_the_setting_is_known_like_any_other(personal: Program) -> None:
     assert wrong.returncode == 78
     assert "settings.yaml:1:6: pii: " in wrong.stderr
     assert "pii" in personal.run("help", "pii").stdout
+
+
+def test_a_refusal_says_that_what_the_rule_is_about_was_redacted(personal: Program) -> None:
+    why = personal.run("policy", "why", f"shell git log --author={MAIL}")
+    assert "no-fork-bomb" not in why.stdout, "the question is about the exact text"
+    (personal.folder / "p.yaml").write_text("extends: default\n")
+    turns = (call("shell", command=f"git log --author={MAIL}"), {"text": "Oh."})
+    played = personal.play(*turns, words=("--profile", "./p.yaml"))
+    [reason] = [event["verdict"]["reason"] for event in played.events if event["kind"] == "judged"]
+    assert "Personal data in the call is redacted" in reason
