@@ -22,8 +22,9 @@ from agentcli.config.policy import LoadedPolicy, is_here
 from agentcli.config.profile import PriceSettings, Profile, SandboxSettings
 from agentcli.config.settings import Config
 from agentcli.core.held import ASK_TEXT
+from agentcli.core.injection import LAYERS
 from agentcli.core.plan import Plan
-from agentcli.core.policy import LAYERS, Policy
+from agentcli.core.policy import Policy
 from agentcli.core.price import ModelInfo, Prices
 from agentcli.core.record import encode
 from agentcli.core.rule import Effect, Limit, PolicyRule

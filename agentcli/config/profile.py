@@ -12,9 +12,9 @@ from agentcli.config.layer import Layer, set_fields, value_at
 from agentcli.config.limit import MOST_USD
 from agentcli.config.mount import MountSettings
 from agentcli.config.policy import NOT_A_PROJECTS
+from agentcli.core.injection import Layer as InjectionLayer
 from agentcli.core.personal import Pii
 from agentcli.core.plan import Untrusted
-from agentcli.core.policy import Layer as InjectionLayer
 from agentcli.document import Document, Source, did_you_mean, joined, read_source
 from agentcli.errors import ConfigError, MissingFileError
 

@@ -29,8 +29,9 @@ from agentcli.core.event import (
     Started,
     ToolEnded,
 )
+from agentcli.core.injection import LAYERS, Layer
 from agentcli.core.message import Delta, Reply, Request, Turn
-from agentcli.core.policy import LAYERS, AuthzDecision, Layer, Policy, Rules
+from agentcli.core.policy import AuthzDecision, Policy, Rules
 from agentcli.core.sandbox import Job, JobEnd, SandboxFacts, SandboxSpec
 from agentcli.core.state import RunState
 from agentcli.core.step import Agent, AskPerson, Prepare, StepId

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from agentcli.core.policy import LAYERS
+from agentcli.core.injection import LAYERS
 from agentcli.errors import InputError, MissingFileError
 from agentcli.redteam.ground import Tried
 from agentcli.redteam.player import PARTS, Part, Play

@@ -18,7 +18,8 @@ from agentcli.core.event import (
     Started,
     TextDelta,
 )
-from agentcli.core.policy import LAYERS, Deny, Policy
+from agentcli.core.injection import LAYERS
+from agentcli.core.policy import Deny, Policy
 from agentcli.core.record import Record
 from agentcli.core.step import Call, Prepare, RunTool, Wait
 from agentcli.core.tool import RESTORE

@@ -3,8 +3,9 @@
 import statistics
 import time
 
+from agentcli.core.injection import LAYERS
 from agentcli.core.label import Label
-from agentcli.core.policy import LAYERS, Policy, Situation, judge
+from agentcli.core.policy import Policy, Situation, judge
 from agentcli.core.protect import paths_in
 from agentcli.core.rule import Clause, How, PolicyRule
 from agentcli.core.step import Call

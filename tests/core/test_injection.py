@@ -3,8 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
+from agentcli.core.injection import LAYERS
 from agentcli.core.label import CLEAN, Label
-from agentcli.core.policy import LAYERS, Allow, Ask, Policy, Situation, judge
+from agentcli.core.policy import Allow, Ask, Policy, Situation, judge
 from agentcli.core.step import Call
 from agentcli.core.tool import Facts, ToolRule
 from agentcli.core.trace import Origin, Trace, What

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from agentcli.core.command import Command
+from agentcli.core.injection import LAYERS
 from agentcli.core.label import Label
-from agentcli.core.policy import LAYERS, Allow, Ask, AuthzDecision, Deny, Policy, Situation, judge
+from agentcli.core.policy import Allow, Ask, AuthzDecision, Deny, Policy, Situation, judge
 from agentcli.core.rule import Clause, Effect, How, Limit, PolicyRule, matches
 from agentcli.core.step import Call
 from agentcli.core.tool import Facts, RiskTier, ToolRule
