@@ -71,7 +71,7 @@ def phone_size(text: str) -> int:
     """
     ends = [len(text), *(found.start() for found in re.finditer(r"(?<=\d)[ ./-]", text))]
     for end in sorted(ends, reverse=True):
-        digits = re.sub(r"\D|\(0\)", "", text[:end]).removeprefix("00")
+        digits = re.sub(r"\(0\)|\D", "", text[:end]).removeprefix("00")
         if digits[0] == "1":
             if NORTH_AMERICAN.fullmatch(digits):
                 return end

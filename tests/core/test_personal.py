@@ -1,3 +1,5 @@
+"""Personal data is told from what only looks so, and is found however it is cut."""
+
 import re
 import string
 
@@ -26,6 +28,7 @@ def kinds(text: str) -> str:
         ("/?u=ann%40example.com&x=1", "/?u=<email>&x=1"),
         ("+44 20 7946 0958; (+49) 30 1234567", "<phone>; (<phone>"),
         ("+49 30 1234567 2026", "<phone> 2026"),
+        ("+49 (0)1512 3456789, +44 (0)20 7946 0958", "<phone>, <phone>"),
         ("212-555-2368, (212) 555-2368 and 0049 151 12345678", "<phone>, <phone> and <phone>"),
         ('"phone": "5551234567", Fax: 7946 0958', '"phone": "<phone>", Fax: <phone>'),
         ("4111 1111 1111 1111 12/27, 378282246310005", "<card> 12/27, <card>"),
