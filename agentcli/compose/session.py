@@ -247,10 +247,9 @@ class Session:
         for step in dict.fromkeys(named):
             if (found := self.reader.held(step)) is not None:
                 texts[step] = found.text
-        if sum(len(texts.get(step, "")) for step in named) > MOST_CHARS:
+        if not texts or sum(len(texts.get(step, "")) for step in named) > MOST_CHARS:
             return answer
-        answered = json_or_none(answer)
-        if isinstance(answered, dict | list):
+        if (answered := json_or_none(answer)) is not None:
             return json.dumps(filled(answered, texts), ensure_ascii=False)
         return str(filled(answer, texts))
 

@@ -252,6 +252,13 @@ def test_an_answer_that_names_a_text_is_given_with_it(
     assert chat.stdout.startswith("It says: {held:main/call.2.0}"), "another step in a chat"
 
 
+def test_an_answer_that_names_no_text_is_given_as_the_model_wrote_it(
+    program: Program, words: tuple[str, ...]
+) -> None:
+    answer = '{"total": 98.70,\n "held": "{held:main/call.9.0}"}'
+    assert program.play({"text": answer}, words=words).document["answer"] == answer
+
+
 def test_an_answer_of_json_stays_json(program: Program, words: tuple[str, ...]) -> None:
     readers = [{"text": json.dumps({"answer": 'a "quoted" bill'})}]
     end = {"text": json.dumps({"what": ANSWER})}
