@@ -2,8 +2,10 @@
 
 import os
 import posixpath
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from agentcli.core.place import Guard, Kind, guard_of, parts_of
 from agentcli.tool.repository import adds_no_program
@@ -33,10 +35,10 @@ def keep_protected(
         failed = put_back(snapshots, changes)
         done.update(change.path for change in changes)
         after = snapshots.take()
-    return told(done - set(failed)), told(failed), after
+    return sorted_names(done - set(failed)), sorted_names(failed), after
 
 
-def told(paths: Iterable[bytes]) -> list[str]:
+def sorted_names(paths: Iterable[bytes]) -> list[str]:
     return sorted(map(os.fsdecode, paths))
 
 
@@ -63,7 +65,7 @@ def protected_changes(
         if kind and not look.is_harmless(path):
             due.add(path)
             if path in was:
-                due.update(above(path))
+                due.update(folder for folder in above(path) if not look.is_there(folder))
     for path in changed:
         if path in due:
             yield Change(path, now.get(path), was.get(path))
@@ -84,8 +86,19 @@ class Look:
     snapshots: Snapshots
     guard: Guard
 
+    @cached_property
+    def root(self) -> bytes:
+        return os.fsencode(os.path.realpath(self.snapshots.workspace))
+
     def kind(self, path: bytes) -> Kind:
         return self.guard(parts_of(os.fsdecode(path)))
+
+    def is_there(self, folder: bytes) -> bool:
+        """Say whether a folder is as it was, though `now` may tell of protected paths alone."""
+        before, path = self.was.get(folder), os.path.join(self.root, folder)
+        if folder in self.now or before is None or os.path.realpath(path) != path:
+            return False
+        return os.path.isdir(path) and stat.S_IMODE(os.lstat(path).st_mode) == before.mode
 
     def is_harmless(self, path: bytes) -> bool:
         before, after = self.was.get(path), self.now.get(path)
@@ -106,8 +119,7 @@ class Look:
 
     def is_gone_with_its_folder(self, path: bytes) -> bool:
         """Say whether an ordinary folder went with all that was in it."""
-        root = os.fsencode(self.snapshots.workspace)
-        gone = [one for one in above(path) if not os.path.lexists(os.path.join(root, one))]
+        gone = [one for one in above(path) if not os.path.lexists(os.path.join(self.root, one))]
         return bool(gone) and not self.kind(gone[-1])
 
     def is_copy(self, name: bytes, kept: Kept) -> bool:

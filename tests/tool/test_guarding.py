@@ -148,10 +148,12 @@ def test_it_is_found_too_where_the_workspace_has_become_too_big_to_be_kept(
     for number in range(100):
         (root / f"many{number}").touch()
     write(".git/hooks/pre-commit")(root)
+    write("sub/.git/config", "[core]\n\tfsmonitor = evil\n")(root)
     (root / ".envrc").unlink()
     assert snapshots.take() == ""
     done, failed, _ = keep_protected(snapshots, before, "", PROTECTED)
-    assert (done, failed) == ([".envrc", ".git/hooks/pre-commit"], [])
+    assert done == [".envrc", ".git/hooks/pre-commit", "sub/.git/config"]
+    assert failed == []
     assert (root / ".envrc").read_text() == "ours"
     assert not (root / ".git" / "hooks" / "pre-commit").exists()
     assert (root / "many99").exists()
