@@ -105,7 +105,11 @@ def fork_run(
     if foreign:
         fork = under_own_rules(fork, plan, config, workspace)
     write_private(folder.path / "fork.json", msgspec.json.format(encode(fork), indent=1))
-    write_ledger(folder, lines[:place], fork)
+    # Begun anew at each fork, limits would never be reached.
+    held = any(
+        isinstance(rec.event, Forked) and rec.event.policy == fork.policy for rec in records[:place]
+    )
+    write_ledger(folder, lines[:place], fork, takes_over=foreign or not held)
     return Made(folder, fork.of, place, spec.workspace, where, moved)
 
 
@@ -283,16 +287,23 @@ def copy_parts(source: RunFolder, folder: RunFolder) -> None:
     copy_outputs(source, folder)
 
 
-def write_ledger(folder: RunFolder, lines: Sequence[bytes], fork: Fork) -> None:
-    """Write the ledger: the very lines of the original, and that it is another run from there."""
+def write_ledger(
+    folder: RunFolder, lines: Sequence[bytes], fork: Fork, *, takes_over: bool
+) -> None:
+    """Write the ledger: the very lines of the original, and that it is another run from there.
+
+    takes_over: the rules and limits of the fork hold from there on, and did not before.
+    """
     data = b"".join(lines)
     write_private(folder.ledger, data)
     vault, seal = Vault(folder.private), Seal(asset.state_home(), folder.path)
     last = decode_line(lines[-1])
     seal.hold(Head(folder.id, last.seq, hash_in(lines[-1]), last.epoch, len(data)))
     with FileJournal(folder.ledger, vault, now_us, seal=seal) as journal:
-        forked = Forked(folder.id, fork.of, fork.at, journal.epoch, False, __version__)
-        forked = replace(forked, policy=fork.policy, differs=hash_of(fork)[:32])
-        limits = {"limit_uusd": fork.limit_uusd, "limit_steps": fork.limit_steps}
-        journal.seal(replace(forked, **limits))
+        differs = hash_of(fork)[:32]
+        forked = Forked(folder.id, fork.of, fork.at, journal.epoch, False, __version__, differs)
+        if takes_over:
+            limits = {"limit_uusd": fork.limit_uusd, "limit_steps": fork.limit_steps}
+            forked = replace(forked, policy=fork.policy, **limits)
+        journal.seal(forked)
         asyncio.run(journal.sync())

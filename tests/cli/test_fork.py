@@ -225,9 +225,17 @@ def test_a_fork_of_what_was_imported_is_under_the_rules_and_limits_of_here(
     for words in (("replay", made["run"], "--verify"), ("audit", "verify", made["run"])):
         verified = program.run(*words)
         assert verified.returncode == 0, verified.stdout
-    again = fork(program, made["run"], "--model", program.script(*CHANGES, {"text": "ok"}))
-    assert program.run("resume", again["run"]).returncode == 0
-    assert program.run("replay", again["run"], "--verify").returncode == 0
+    for more, takes_over in ((), [True, False]), (("--at", at), [True]):
+        again = fork(
+            program, made["run"], "--model", program.script(*CHANGES, {"text": "ok"}), *more
+        )
+        ledger = program.home / "runs" / again["run"] / "ledger.jsonl"
+        events = [json.loads(line)["event"] for line in ledger.read_text().splitlines()]
+        forks = [event for event in events if event["kind"] == "forked"]
+        assert [event["policy"] != "" for event in forks] == takes_over, "limits begin but once"
+        assert program.run("resume", again["run"]).returncode == 0
+        assert program.run("replay", again["run"], "--verify").returncode == 0
+        assert program.run("audit", "verify", again["run"]).returncode == 0
 
 
 def test_a_run_with_a_tool_that_is_not_of_here_is_not_forked(program: Program) -> None:
