@@ -56,13 +56,16 @@ class Plan(Record, frozen=True):
         limits = (self.max_tokens, self.limit_uusd, self.limit_steps, self.time_s, self.clip_chars)
         parts: dict[str, object] = {
             "policy": self.policy,
-            "profile": (self.profile, self.model, self.effort, *limits, self.untrusted),
+            "profile": (self.profile, self.model, self.effort, *limits),
             "prompt": self.system,
             "sandbox": self.sandbox,
             "task": self.agent,
             "tools": self.tools,
         }
-        if self.pii == "redact":  # else the parts are what they were before there was a choice
+        # Else the parts are what they were before there was a choice.
+        if self.untrusted == "held":
+            parts["untrusted"] = self.untrusted
+        if self.pii == "redact":
             parts["pii"] = self.pii
         return {name: hash_of(part)[:32] for name, part in parts.items()}
 
