@@ -65,7 +65,7 @@ def write_trust(known: Mapping[str, Trusted]) -> None:
     beside = path.with_name(f".trust.{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(beside, msgspec.json.format(msgspec.json.encode(known, order="sorted")))
+        write_file(beside, msgspec.json.format(msgspec.json.encode(known, order="sorted")))
         os.replace(beside, path)
     except OSError as error:
         raise LedgerError(f"{path}: cannot be written: {error.strerror}") from error
@@ -94,10 +94,11 @@ def lay_out(folder: Path, contents: Mapping[str, bytes]) -> None:
         # mkdir gives the mode to the last folder alone.
         for above in reversed(path.relative_to(folder).parents[:-1]):
             (folder / above).mkdir(mode=0o700, exist_ok=True)
-        write_private(path, data)
+        write_file(path, data)
 
 
-def write_private(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file for its user alone, whatever the umask. Raises OSError."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         os.fchmod(file.fileno(), 0o600)
         file.write(data)

@@ -153,14 +153,13 @@ class Bench:
                 policy, self.tools, open_sandbox=open_real, spec=self.spec, snapshots=store
             )
         scopes = tuple(one.scope for one in calls.before)
+        files, earlier = dict(calls.meanwhile), len(calls.before)
+        meddler = Meddler(self.folder, files, calls.swaps, player, calls.tool, earlier)
         play = await player.play(
             case,
             "careful" if calls.attended else "none",
             partial(Interloper, says=list(calls.says), scopes=scopes) if calls.attended else None,
-            Meddler(
-                *(self.folder, dict(calls.meanwhile), calls.swaps),
-                *(player, calls.tool, len(calls.before)),
-            ),
+            meddler,
         )
         return judged(self.folder, play.calls[-1], real=real)
 

@@ -37,8 +37,9 @@ class Mark:
 
 @dataclass
 class Written:
-    """Fed with the event of each record. tiers, running: of open calls; of those that have an
-    effect, the state before.
+    """Fed with the event of each record. Knows since when files may hold what the model has seen.
+
+    tiers: of the open calls. running: the state before each of those that may have an effect.
     """
 
     untrusted: Mark = field(default_factory=Mark)

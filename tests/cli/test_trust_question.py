@@ -101,7 +101,7 @@ def test_what_was_typed_before_the_question_is_no_answer(program: Program) -> No
     person.types("yyyy")
     assert person.sees(QUESTION)
     time.sleep(1)
-    assert "Trusted" not in person.screen
+    assert "in force" not in person.screen
     person.types("n")
     assert person.leaves() == 0
     assert "Be kind." not in prompt_of(program)
