@@ -31,9 +31,6 @@ class Tiers(Document):
     irreversible: Literal["ask", "deny"] | None = None
 
 
-TIERS = tuple(Tiers.model_fields)
-
-
 class Budget(Document):
     """What a run may use up. `usd: null` means no limit on money."""
 
@@ -60,6 +57,15 @@ class SandboxSettings(Document):
     tmp_mb: Count | None = None
     mounts: tuple[str | MountSettings, ...] | None = None
     hidden: tuple[FileName, ...] | None = None
+
+
+# An empty value would take away what a weaker layer asks about or limits. An empty `budget.usd` is
+# meant: no limit.
+NEVER_EMPTY = (
+    *("ask", "budget", "budget.steps", "budget.time_s"),
+    *("tiers", *(f"tiers.{name}" for name in Tiers.model_fields)),
+    *("sandbox", *(f"sandbox.{name}" for name in SandboxSettings.model_fields)),
+)
 
 
 class PriceSettings(Document):
@@ -169,10 +175,10 @@ def read_profile(
 
 
 def refuse_empty(source: Source, file: Settings) -> None:
-    """Refuse a key without a value that would take away what weaker layers ask about or limit."""
+    """Refuse a key without a value that would take away what protects. Raises ConfigError."""
     lines = [
         source.line_at(key, "is empty: write a value, or leave the key out")
-        for key in ("ask", "budget", "sandbox", "tiers", *(f"tiers.{tier}" for tier in TIERS))
+        for key in NEVER_EMPTY
         if value_at(set_fields(file), key) is None
     ]
     if lines:

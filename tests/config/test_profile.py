@@ -68,7 +68,13 @@ def test_no_profile_and_no_settings_crash_or_let_run_what_cannot_be_undone(
                 assert not isinstance(verdict, Allow), "none of these can be undone"
 
 
-@pytest.mark.parametrize("key", ["ask", "budget", "sandbox", "tiers", "tiers.reversible"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("ask", "budget", "budget.steps", "sandbox", "sandbox.writable", "sandbox.hidden"),
+        *("tiers", "tiers.reversible"),
+    ],
+)
 def test_a_key_that_is_left_empty_takes_nothing_away(home: Path, key: str) -> None:
     below, _, above = key.rpartition(".")
     text = dumped({below: {above: None}} if below else {above: None})
