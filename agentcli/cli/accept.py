@@ -137,9 +137,11 @@ def part(
 ) -> Iterator[str]:
     """Yield the lines of a file, or the difference to what it was."""
     from agentcli.cli.brought import is_binary
+    from agentcli.config.project import INSTRUCTIONS
 
     data, old = now.get(name, b""), before.get(name, b"")
-    if is_binary(data) or is_binary(old):
+    # The model reads instructions whatever bytes are in them, so a person must see them too.
+    if name not in INSTRUCTIONS and (is_binary(data) or is_binary(old)):
         yield f"no text, and not shown: {len(data):,} bytes now"
         return
     new_lines, old_lines = lines_of(data), lines_of(old)

@@ -114,9 +114,9 @@ def test_what_is_no_text_or_too_long_to_compare_says_so(program: Program) -> Non
 def test_ends_of_lines_and_bytes_that_are_no_text_are_no_way_to_hide(program: Program) -> None:
     (program.folder / "AGENTS.md").write_bytes(b"one\n")
     grant(program)
-    (program.folder / "AGENTS.md").write_bytes(b"one\r\n\xff two")
+    (program.folder / "AGENTS.md").write_bytes(b"one\r\n\xff t\0wo")
     told = shown(program)
-    assert "  │ -one\n  │ +one\\x0d\n  │ +\\udcff two  [no line end]\n" in told
+    assert "  │ -one\n  │ +one\\x0d\n  │ +\\udcff t\\x00wo  [no line end]\n" in told
 
 
 def test_instructions_that_are_cut_say_so_when_accepted_and_to_the_model(program: Program) -> None:
