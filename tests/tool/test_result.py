@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -268,24 +267,9 @@ def test_another_output_is_another_tool(tmp_path: Path) -> None:
 
 
 PIECES = [
-    *(
-        "{",
-        "}",
-        "[",
-        "]",
-        ":",
-        ",",
-        '"',
-        '"text"',
-        '"data"',
-        '"error"',
-        '"ok"',
-        '"id"',
-        "7",
-        "-",
-        ".",
-    ),
-    *("NaN", "Infinity", "1e999", "null", "true", r'"\ud800"', "\ufeff", "\0", " ", "\x1b[2J"),
+    *("{", "}", "[", "]", ":", ",", '"', '"text"', '"data"', '"error"', '"ok"', '"id"', "7", "-"),
+    *(".", "NaN", "Infinity", "1e999", "null", "true", r'"\ud800"', "\ufeff", "\0", " "),
+    "\x1b[2J",
 ]
 ANSWERS = st.one_of(
     st.binary(),
@@ -297,13 +281,24 @@ ANSWERS = st.one_of(
 )
 
 
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> list[LoadedTool]:
+    """Return a script and a command, each with and without a declared output."""
+    folder = tmp_path_factory.mktemp("tools")
+    return [
+        book(folder, "1", run=run, output=output)
+        for run in ({"script": "book.py"}, {"command": ["true"]})
+        for output in (OUTPUT, None)
+    ]
+
+
 @settings(max_examples=300, deadline=None)
-@given(ANSWERS)
+@given(answer=ANSWERS)
 def test_any_bytes_are_a_result_that_can_be_stored_and_fits_what_was_declared(
-    answer: bytes,
+    tools: list[LoadedTool], answer: bytes
 ) -> None:
     end = JobEnd("exit", exit=0, stdout=answer, output=answer)
-    for tool in FUZZED:
+    for tool in tools:
         result = result_of(tool, end)
         visible(result.text).encode()
         stored = msgspec.json.encode(with_result(UNKNOWN, result.data))
@@ -314,11 +309,3 @@ def test_any_bytes_are_a_result_that_can_be_stored_and_fits_what_was_declared(
             assert jsonschema.Draft202012Validator(OUTPUT).is_valid(value)
         if result.error or not result.fits:
             assert result.data == {}
-
-
-with tempfile.TemporaryDirectory() as made:
-    FUZZED = [
-        book(Path(made), "1", run=run, output=output)
-        for run in ({"script": "book.py"}, {"command": ["true"]})
-        for output in (OUTPUT, None)
-    ]
