@@ -12,7 +12,6 @@ from agentcli.config.limit import MOST_USD
 from agentcli.errors import MissingFileError
 
 if TYPE_CHECKING:
-    from agentcli.config.project import Project
     from agentcli.config.settings import Config
 
 PROFILE = Annotated[str, typer.Option("--profile", "-p", help="Who works: a name or a file.")]
@@ -76,7 +75,7 @@ def say_untrusted(config: "Config") -> None:
     }
     doubt = words.get(project.doubt, "is not trusted")
     say(
-        f"{', '.join(own_names(project))} in {project.root} {doubt}, so it is not used. "
+        f"{', '.join(project.names)} in {project.root} {doubt}, so it is not used. "
         "See it: agentcli trust show"
     )
 
@@ -87,12 +86,8 @@ def say_project(config: "Config") -> None:
     project = config.project
     if project is not None and project.is_trusted:
         day = project.record.at[:10]
-        names = ", ".join(own_names(project))
+        names = ", ".join(project.names)
         say(f"{names} in {project.root} is in force, as you accepted it on {day}")
-
-
-def own_names(project: "Project") -> list[str]:
-    return sorted({name.partition("/")[0] for name in project.files})
 
 
 def say(words: str) -> None:

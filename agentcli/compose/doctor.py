@@ -90,7 +90,7 @@ def project(workspace: Path) -> Finding:
         return failed("project", error)
     if found is None:
         return Finding("project", "ok", "brings no files of its own")
-    names = ", ".join(sorted({name.partition("/")[0] for name in found.files}))
+    names = ", ".join(found.names)
     if found.is_trusted:
         return Finding("project", "ok", f"{names} in {found.root}: trusted")
     was = {

@@ -35,8 +35,6 @@ FILES_AT_MOST = 500
 BYTES_AT_MOST = 10_000_000
 DEPTH_AT_MOST = 16
 NOTHING = Trusted()
-
-
 # Why a project's files are not in force: never accepted, changed since, or no longer to be proved.
 Doubt = Literal["", "new", "changed", "lost"]
 
@@ -58,6 +56,11 @@ class Project:
     def files(self) -> dict[str, str]:
         """Return the sha256 of each file."""
         return hashes_of(self.contents)
+
+    @property
+    def names(self) -> list[str]:
+        """What of its own stands at its root, such as AGENTS.md and `.agentcli`."""
+        return sorted({name.partition("/")[0] for name in self.files})
 
     @cached_property
     def doubt(self) -> Doubt:
