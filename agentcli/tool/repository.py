@@ -15,6 +15,7 @@ MAX_BYTES = 100_000
 WHY = "the config of its repository may name programs to run"
 MADE = re.compile(r"[$`*?\[\]{}~]")
 HEADER = re.compile(r'\[([A-Za-z]+)(?: "([^"\\]*)")?\]')
+RUNS = re.compile(r'::|["\\]')  # `ext::program`; git takes quotes and backslashes away first
 SETTING = re.compile(r"([A-Za-z][A-Za-z0-9-]*)(?:\s*=\s*(.*))?")
 # Sections all of whose settings are harmless to what only reads, and settings of others.
 PLAIN_SECTIONS = names("branch user init pull push fetch color advice gc commit tag")
@@ -163,7 +164,7 @@ def adds_no_program(old: str, new: str) -> bool:
         section, of, name, value = setting
         match section, name:
             case "remote", "url" | "fetch":
-                return of not in remotes and "::" not in value
+                return of not in remotes and not RUNS.search(value)
             case "branch", "remote":
                 return value in (*followed, ".")
             case "branch", "merge":

@@ -97,6 +97,7 @@ def as_link(name: str, target: str) -> Act:
         set_config("[include]\n\tpath = ../evil/config\n"),
         set_config('[remote "origin"]\n\turl = https://evil.example\n'),
         set_config('[remote "other"]\n\turl = ext::sh -c evil\n'),
+        set_config('[remote "other"]\n\turl = ext":":sh -c evil\n'),
         set_config('[remote "other"]\n\tuploadpack = evil\n'),
         set_config('[branch "main"]\n\tremote = https://evil.example\n'),
         set_config('[user "x"]\n\tname = a \\\n b\n'),
