@@ -118,8 +118,8 @@ def holds(text: str, form: str) -> bool:
     """Say whether a text in its normal form holds another one, between word boundaries."""
     at = text.find(form) if form else -1
     while at >= 0:
-        end = at + len(form)
-        if not (goes_on(form[0], text[:at][-2:][::-1]) or goes_on(form[-1], text[end : end + 2])):
+        before, after = text[max(0, at - 2) : at][::-1], text[at + len(form) : at + len(form) + 2]
+        if not (goes_on(form[0], before) or goes_on(form[-1], after)):
             return True
         at = text.find(form, at + 1)
     return False

@@ -187,3 +187,8 @@ def test_an_answer_is_known_again_in_any_form_that_has_digits(value: object) -> 
     assert faults(seen, None, to="1000.50") == [], "the user has said that too"
     assert faults(seen, None, to="my own words")[0].origin == "unknown"
     assert not seen.may_tell({"to": "my own words"})
+
+
+def test_a_word_that_others_begin_with_is_looked_for_in_one_walk() -> None:
+    # Minutes, where each hit copies all that is before it.
+    assert not holds("ab " * 10**6, "a")
