@@ -101,7 +101,7 @@ class Session:
         for rec in self.taken.views.origin:  # a yes of an earlier process counts no more
             self.guard.note(rec)
         self.outputs, seen = Outputs(self.folder.outputs), self.taken.views.seen
-        self.reader = Reader(seen, self.journal.read, self.plan.system, self.outputs.get)
+        self.reader = Reader(seen, self.journal.read, self.outputs.get, self.plan.system)
         self.sandbox = LazySandbox(self.plan, self.folder)
         self.human = self.make_human()
         self.approver = self.make_approver()
@@ -187,7 +187,7 @@ class Session:
         read = self.journal.read
         asker = Asker(
             self.model,
-            View(read, self.folder.id if self.state.version >= DELIMITS else ""),
+            View(read, self.folder.id if self.state.version >= DELIMITS else "", self.outputs.get),
             base_request(plan),
             plan.policy.model,
             lambda: draw.randrange(1_000_000),
@@ -245,7 +245,7 @@ class Session:
         """
         texts, named = {}, references_in(answer)
         for step in dict.fromkeys(named):
-            if (found := self.reader.held(step)) is not None:
+            if (found := self.reader.held(step)) is not None and found.is_whole:
                 texts[step] = found.text
         if not texts or sum(len(texts.get(step, "")) for step in named) > MOST_CHARS:
             return answer

@@ -225,10 +225,9 @@ class Outputs:
             write_private(path, data)
         return handle
 
-    def get(self, handle: str) -> str:
-        """Return the text of a handle. Raises LedgerError where it is gone."""
-        path = self.folder / Path(handle).name
+    def get(self, handle: str) -> str | None:
+        """Return the text of a handle, None where it is gone."""
         try:
-            return path.read_text("utf-8", "replace")
-        except OSError as error:
-            raise LedgerError(f"{path}: {error.strerror}") from error
+            return (self.folder / Path(handle).name).read_text("utf-8", "replace")
+        except OSError:
+            return None

@@ -236,8 +236,9 @@ class Player:
             self.snapshots,
             lambda text: text,
             lambda text: "whole",
-            passages=Reader(seen, journal.read),
+            passages=Reader(seen, journal.read, lambda handle: None),
             traces_all=any(rule.traced for rule in self.policy.rules),
+            protected=self.policy.protected,
             written=seen.written,
         )
         acts = Acts(

@@ -254,6 +254,7 @@ class Transcript:
 
     def failed(self, step: StepId, failed: Failed) -> None:
         self.running.pop(step, None)
+        self.readers.pop(step, None)
         self.finish_stream()
         color = "yellow" if failed.failure == "transient" else "red"
         what = f"{self.call(step)}: " if step in self.calls else ""

@@ -19,7 +19,7 @@ from agentcli.core.step import Args, Call, Prepare, Probe, RunTool, StepId
 from agentcli.core.tool import RESTORE, Facts, Undo
 from agentcli.core.trace import Passages, Trace
 from agentcli.core.visible import visible
-from agentcli.errors import InputError, LedgerError, UnavailableError
+from agentcli.errors import InputError, UnavailableError
 from agentcli.loop.port import Sandbox, Show
 from agentcli.tool.compensate import missing, undo_of, with_result
 from agentcli.tool.guarding import keep_protected, told_of_protected
@@ -94,7 +94,7 @@ class Gateway:
     async def prepare(self, start: Started, prepare: Prepare) -> Prepared | Failed:
         try:
             call = prepare.call if prepare.edited else with_texts(prepare.call, self.held)
-        except (LookupError, LedgerError) as error:
+        except LookupError as error:
             return Failed(start.id, "invalid", f"Not run: {error}")
         if is_restore(call):
             return Prepared(start.id, call, Facts(sandbox=self.spec.digest(), restorable=True))

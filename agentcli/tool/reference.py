@@ -30,6 +30,8 @@ def with_texts(call: Call, held: Holds) -> Call:
         found = held(step)
         if found is None:
             raise LookupError(f"{reference(step)} stands for nothing: no text is held under it.")
+        if not found.is_whole:
+            raise LookupError(f"{reference(step)}: the whole text is gone. Read it anew, in parts.")
         texts[step] = found.text
     if sum(len(texts[step]) for step in named) > MOST_CHARS:
         raise LookupError(f"The texts are too long: at most {MOST_CHARS:,} characters in a call.")

@@ -100,12 +100,16 @@ class Seen:
 
 @dataclass(frozen=True)
 class HeldText:
-    """A text that the model has not seen. seq: of its record. name: of its source."""
+    """A text that the model has not seen. seq: of its record. name: of its source.
+
+    is_whole: no part of it was left out and is gone.
+    """
 
     text: str
     label: Label
     seq: int
     name: str
+    is_whole: bool = True
 
     @property
     def passage(self) -> Passage:
@@ -116,14 +120,14 @@ class HeldText:
 class Reader:
     """Gives what the model has seen as passages, each of which is read once, and what it has not.
 
-    read: gives the event of a record. system: what the model was told to begin with.
-    whole: gives a whole output by its handle.
+    read: gives the event of a record. whole: gives a whole output by its handle, None where it is
+    gone. system: what the model was told to begin with.
     """
 
     seen: Seen
     read: Callable[[int], Event]
+    whole: Callable[[str], str | None]
     system: str = ""
-    whole: Callable[[str], str] = str
     passages: Passages = field(default_factory=Passages)
     count: int = 0
 
@@ -151,13 +155,14 @@ class Reader:
             return None
         seq, label, name = self.seen.held[step]
         match event := self.read(seq):
-            case ToolEnded(full=full) if full:
-                text: str | None = self.whole(full)
+            case ToolEnded(full=full, output=output) if full:
+                text = self.whole(full)
+                return HeldText(text or output, label, seq, name, is_whole=text is not None)
             case Replied(blocks=blocks):
                 text = typed(Answer("text"), text_of(blocks))
+                return None if text is None else HeldText(text, label, seq, name)
             case _:
-                text = words_of(event)
-        return None if text is None else HeldText(text, label, seq, name)
+                return HeldText(words_of(event), label, seq, name)
 
 
 def in_brief(call: Call) -> str:

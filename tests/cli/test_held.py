@@ -264,3 +264,36 @@ def test_an_answer_of_json_stays_json(program: Program, words: tuple[str, ...]) 
     end = {"text": json.dumps({"what": ANSWER})}
     played = program.play(READ, ask(HELD, "text"), end, words=words, readers=readers)
     assert json.loads(played.document["answer"]) == {"what": 'a "quoted" bill'}
+
+
+def test_a_long_text_is_read_and_copied_whole(program: Program, words: tuple[str, ...]) -> None:
+    text = "a line of words\n" * 2000 + "the MIDDLE\n" + "a line of words\n" * 2000
+    (program.folder / "long.txt").write_text(text)
+    turns = [
+        call("shell", command="cat long.txt"),
+        ask(HELD, "yes_no"),
+        call("write_file", path="copy.txt", content=HELD),
+        DONE,
+    ]
+    readers = [{"expect": "MIDDLE", "text": '{"answer": true}'}]
+    turns[2]["expect"] = "yes"
+    played = program.play(*turns, words=words, readers=readers)
+    assert (played.code, played.document["answer"]) == (0, "done")
+    assert (program.folder / "copy.txt").read_text() == text
+
+
+def test_of_a_long_text_that_is_gone_no_part_stands_for_it(
+    program: Program, words: tuple[str, ...]
+) -> None:
+    (program.folder / "long.txt").write_text("a line of words\n" * 4000)
+    held = "{held:main/turn.1/call.1.0}"
+    copy = call("write_file", path="copy.txt", content=held)
+    said = {"expect": "the whole text is gone", "text": f"It is gone: {held}"}
+    model = program.script(call("shell", command="cat long.txt"), DONE, copy, said)
+    words = (*words, "--model", model, "--sandbox", SANDBOX)
+    assert program.run("chat", *words, stdin="Read.\n").returncode == 0
+    for output in (program.home / "runs").glob("*/outputs/*"):
+        output.unlink()
+    ended = program.run("resume", "last", stdin="Copy.\n")
+    assert (ended.returncode, ended.stdout) == (0, f"It is gone: {held}\n")
+    assert not (program.folder / "copy.txt").exists()

@@ -16,7 +16,7 @@ def passages(*events: Event) -> Passages:
     seen = Seen()
     for seq, event in enumerate(events, 1):
         seen.take(Recorded(seq, 0, 0, event))
-    return Reader(seen, lambda seq: events[seq - 1])()
+    return Reader(seen, lambda seq: events[seq - 1], lambda handle: None)()
 
 
 def ran(step: str, call: Call, output: str) -> tuple[Event, ...]:
