@@ -97,7 +97,7 @@ def of_file(name: str, folder: Path, data: bytes) -> Iterator[Brought]:
             case "tools":
                 yield of_tool(path)
             case "tasks":
-                yield Brought(f"task {path.stem}: {whose_place('tasks', path.stem)}")
+                yield from of_task(path)
 
 
 def is_binary(data: bytes) -> bool:
@@ -137,14 +137,33 @@ def of_profile(path: Path) -> Iterator[Brought]:
         yield from of_key(f"profile {path.stem},", layer, key)
 
 
+def of_task(path: Path) -> Iterator[Brought]:
+    from agentcli.cli.config import plain
+    from agentcli.config.task import CommandCheck, TaskFile
+    from agentcli.document import read_source
+    from agentcli.errors import InputError
+
+    file = read_source(path, InputError).read(TaskFile, InputError)
+    yield Brought(f"task {path.stem}: {whose_place('tasks', path.stem)}")
+    for check in file.checks:
+        if isinstance(check, CommandCheck):
+            yield Brought(f"task {path.stem}, check: {plain(check.command)}", "widens")
+    if file.output:
+        yield Brought(f"task {path.stem}, output: {file.output}", "widens")
+
+
 def of_key(whose: str, layer: "Layer", key: str) -> Iterator[Brought]:
     from agentcli.cli.config import plain
-    from agentcli.config.layer import setters
+    from agentcli.config.layer import STRICTEST, setters
 
     for _, value in setters((layer,), key):
         words = WORDS.get((key, "")) or WORDS.get((key, str(value)))
         text = f"{whose} {key}: {plain(value)}{f' ({words})' if words else ''}"
-        yield Brought(text, "plain" if key in PLAIN else "either")
+        strict = STRICTEST.get(key)
+        if strict is not None:
+            yield Brought(text, "narrows" if value == strict else "plain")
+        else:
+            yield Brought(text, "plain" if key in PLAIN else "either")
 
 
 def whose_place(kind: str, name: str) -> str:

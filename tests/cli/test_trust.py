@@ -99,6 +99,19 @@ def test_a_change_of_one_file_leaves_nothing_of_the_project_in_force(program: Pr
     assert "hello" in program.run("tools", "list").stdout
 
 
+def test_what_a_task_would_run_and_what_can_let_nothing_more_happen_are_told_apart(
+    program: Program,
+) -> None:
+    checks = "goal: x\nchecks:\n- {command: make all}\n- {file: a.txt}\n"
+    bring(program, tasks__t=checks, settings="pii: keep\nuntrusted: shown\n")
+    widens, _, rest = shown(program).partition("What else they do:")
+    assert "task t, check: make all" in widens
+    for line in ("setting pii: keep", "setting untrusted: shown", "task t: can be used"):
+        assert line in rest
+    bring(program, tasks__t="goal: x\nfoo: 1\n")
+    assert "tasks/t.yaml:2:1" in shown(program)
+
+
 def test_what_is_no_text_or_too_long_to_compare_says_so(program: Program) -> None:
     long = "a: 1 # x\n" * 3_000
     bring(program, tools__blob=b"\x7fELF\0\0", notes=long)
