@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Literal, get_args
 
+from agentcli.core.held import reference
 from agentcli.core.label import Label
 from agentcli.core.step import Call
 from agentcli.core.tool import Facts, RiskTier, ToolRule, Undo
@@ -50,6 +51,14 @@ def suspect(
     return next(iter(found.values()))[0], "; ".join(words[:MOST_TOLD] + more)
 
 
+def suspect_code(layers: tuple[Layer, ...], rule: ToolRule, call: Call) -> tuple[str, str] | None:
+    """Return that untrusted text would run as code, though nobody has seen it; None if not."""
+    if not (rule.code and call.held and "argument" in layers):
+        return None
+    texts = ", ".join(map(reference, call.held))
+    return "untrusted_code", f"what would run has untrusted text in it: {texts}"
+
+
 def suspect_undo(
     rule: ToolRule, undoing: ToolRule, call: Call, undo: Undo
 ) -> tuple[str, str] | None:
@@ -71,7 +80,7 @@ def suspect_undo(
 
 def fault_of(trace: Trace, rule: ToolRule) -> tuple[str, str]:
     """Return by which part of the injection rule a value must not go unasked, and why."""
-    seen = ", which stands nowhere"
+    seen = ", and stands in nothing that was read"
     if trace.seq:
         seen = f", first seen in record {trace.seq}: {trace.source}"
     about = f"{trace.path} `{trace.text}`"

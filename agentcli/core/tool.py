@@ -22,6 +22,7 @@ class ToolRule(Record, frozen=True):
     sinks: the arguments through which something can be changed or sent; None means all.
     shell: its calls are shell commands, each judged by what it was found to do.
     paths: the arguments that name files; None means all that could.
+    code: its calls hold code that runs, of a shell or another interpreter.
     """
 
     digest: str = ""
@@ -35,6 +36,7 @@ class ToolRule(Record, frozen=True):
     sinks: tuple[str, ...] | None = None
     shell: bool = False
     paths: tuple[str, ...] | None = None
+    code: bool = False
 
 
 RESTORE_RULE = ToolRule(tier="reversible", egress=False, idempotent=True)

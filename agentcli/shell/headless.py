@@ -17,6 +17,7 @@ from agentcli.core.event import (
     Signal,
     Started,
     TextDelta,
+    ToolEnded,
 )
 from agentcli.core.injection import LAYERS
 from agentcli.core.policy import Deny, Policy
@@ -57,6 +58,7 @@ class Progress:
     def __init__(self, err: TextIO) -> None:
         self.err = err
         self.calls: dict[str, Call] = {}
+        self.failed: dict[str, str] = {}  # how calls failed that ran
         self.front = Front(self.publish, lambda signal: None, recall=self.recall)
 
     def recall(self, rec: Recorded) -> None:
@@ -76,8 +78,10 @@ class Progress:
             case Judged(step=step, verdict=Deny(reason=reason)):
                 known = self.calls.get(step)
                 self.say(f"✗ {call_line(known) if known else step}: {reason}")
+            case ToolEnded(id=(step, _), ending="done", error=True, output=output):
+                self.failed[step] = f"ran and failed: {in_brief(output)}"
             case Settled(step=step, status=status) if step in self.calls and status != "done":
-                self.say(f"✗ {self.calls[step].tool}: {status}")
+                self.say(f"✗ {self.calls[step].tool}: {self.failed.pop(step, status)}")
             case Failed(message=message, failure="transient" | "unavailable"):
                 self.say(f"… {message.partition(chr(10))[0]}")
             case Started(act=Wait(until_us=until)):

@@ -24,13 +24,13 @@ from agentcli.core.event import (
 from agentcli.core.held import Answer, reference, references_in, typed
 from agentcli.core.message import text_of
 from agentcli.core.policy import Allow, Ask, Deny
-from agentcli.core.step import AskModel, AskPerson, Call, Prepare, RunTool, StepId, Wait
+from agentcli.core.step import AskModel, AskPerson, Call, Prepare, Prompt, RunTool, StepId, Wait
 from agentcli.core.tool import Facts
 from agentcli.core.visible import VisibleStream, visible
 from agentcli.shell.cells import clip
 from agentcli.shell.console import style
 from agentcli.shell.draw import render, wrapped
-from agentcli.shell.headless import call_line
+from agentcli.shell.headless import call_line, in_brief
 from agentcli.shell.markdown import Block, MarkdownStream
 
 OUTPUT_LINES = 6
@@ -81,7 +81,7 @@ class Transcript:
     after_call: bool = False  # the last line is a call's
     undoable: set[StepId] = field(default_factory=set)  # calls whose snapshot undoes them
     told: set[StepId] = field(default_factory=set)  # calls whose end has been shown
-    readers: dict[StepId, Answer] = field(default_factory=dict)  # asks about a text
+    readers: dict[StepId, AskModel] = field(default_factory=dict)  # asks about a text
     held: dict[StepId, str] = field(default_factory=dict)  # what the model knows by reference
 
     def publish(self, rec: Recorded) -> None:
@@ -181,8 +181,8 @@ class Transcript:
 
     def started(self, step: StepId, started: Started, rec: Recorded) -> None:
         match started.act:
-            case AskModel(answer=Answer() as answer):
-                self.readers[step] = answer
+            case AskModel(answer=Answer()) as ask:
+                self.readers[step] = ask
                 self.running[step] = Running("waiting for the reader", self.clock())
             case AskModel():
                 self.running[step] = Running("waiting for the model", self.clock())
@@ -202,9 +202,10 @@ class Transcript:
 
     def replied(self, step: StepId, replied: Replied) -> None:
         self.running.pop(step, None)
-        if (answer := self.readers.pop(step, None)) is not None:
-            text = text_of(replied.blocks)
-            self.print_some(f"the reader: {text}", OUTPUT_LINES)
+        if (ask := self.readers.pop(step, None)) is not None and ask.answer is not None:
+            answer, text = ask.answer, text_of(replied.blocks)
+            about = " ".join(add.text for add in ask.context.adds if isinstance(add, Prompt))
+            self.print_some(f"the reader on `{in_brief(about)}`: {text}", OUTPUT_LINES)
             if answer.of == "text":
                 self.held[step.rpartition("/")[0]] = (typed(answer, text) or "")[:HELD_CHARS]
             return

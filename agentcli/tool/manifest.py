@@ -168,6 +168,7 @@ class LoadedTool:
             sinks=manifest.sinks,
             shell=manifest.shell is not None,
             paths=manifest.paths,
+            code=manifest.shell is not None or isinstance(manifest.run, RunSession),
         )
 
 

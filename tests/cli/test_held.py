@@ -149,6 +149,18 @@ def test_what_comes_from_such_a_text_goes_nowhere_unasked(
     assert "is not from the user" in program.run("approve", "last", "--show").stdout
 
 
+@pytest.mark.parametrize("tool", [("shell", "command"), ("python", "code")])
+def test_text_that_nobody_has_seen_is_not_run_as_code_unasked(
+    program: Program, words: tuple[str, ...], tool: tuple[str, str]
+) -> None:
+    (program.folder / "bill.txt").write_text("1")
+    (program.folder / "p.yaml").write_text("extends: quarantine\n")
+    run = call(tool[0], **{tool[1]: f"echo {HELD}" if tool[0] == "shell" else HELD})
+    played = program.play(READ, run, DONE, words=words)
+    assert (played.code, verdicts(played)[-1]) == (77, ("ask", "untrusted_code"))
+    assert HELD in program.run("approve", "last", "--show").stdout
+
+
 def test_a_call_of_the_models_own_words_runs_after_it_as_before(
     program: Program, words: tuple[str, ...]
 ) -> None:

@@ -4,7 +4,7 @@ from agentcli.core.event import Recorded, Replied, Started, TextDelta, ToolEnded
 from agentcli.core.held import Answer
 from agentcli.core.label import Label
 from agentcli.core.message import Block
-from agentcli.core.step import AskModel
+from agentcli.core.step import AskModel, Context, Prompt, ReadAt
 from agentcli.shell.transcript import Transcript
 
 
@@ -31,13 +31,14 @@ def test_a_readers_reply_has_a_line_of_its_own_and_its_text_stands_beside_an_ans
     screen = Lines()
     transcript = Transcript(screen, lambda: 80, color=False)
     reader = ("main/call.2.0/ask", 1)
-    transcript.publish(rec(Started(reader, AskModel(answer=Answer("text")))))
+    ask = AskModel(Context(adds=(ReadAt(3), Prompt("What\nis it?"))), Answer("text"))
+    transcript.publish(rec(Started(reader, ask)))
     reply = '{"answer": "a \\u202ebill"}'
     transcript.show(TextDelta(reader, reply))
     transcript.tick()
     assert screen.text == ""
     transcript.publish(rec(Replied(reader, words(reply))))
-    assert "the reader: " in screen.text
+    assert "the reader on `What …`: " in screen.text
     screen.text = ""
     transcript.publish(rec(Replied(("main/ask.3", 1), words("See {held:main/call.2.0}."))))
     assert screen.text.endswith("{held:main/call.2.0} is:\n  a <U+202E>bill\n")
