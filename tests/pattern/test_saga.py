@@ -16,6 +16,7 @@ from agentcli.core.event import (
     ToolEnded,
     UndoAsked,
 )
+from agentcli.core.label import CLEAN
 from agentcli.core.policy import Rules
 from agentcli.core.step import Agent, AskPerson, Call, Checks, Prepare, Undoing
 from agentcli.core.tool import ToolRule, Undo
@@ -31,8 +32,8 @@ SCRIPT: Script = (
     ("It is too dear.", ()),
 )
 RULES = {
-    "book": ToolRule("v1", tier="reversible", egress=False),
-    "ring": ToolRule("v1", tier="reversible", egress=False, probe=True),
+    "book": ToolRule("v1", tier="reversible", egress=False, label=CLEAN),
+    "ring": ToolRule("v1", tier="reversible", egress=False, label=CLEAN, probe=True),
     "cancel": ToolRule("v1", tier="irreversible"),
 }
 
