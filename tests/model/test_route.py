@@ -1,6 +1,7 @@
 """What a first user is told when the API cannot be reached: each cause with one next step."""
 
 import asyncio
+import re
 import socket
 import ssl
 import subprocess
@@ -120,10 +121,22 @@ def make_certificate(folder: Path, *dates: str, address: str = "127.0.0.1") -> s
     return context
 
 
+def read_request(link: socket.socket) -> None:
+    """Read all of a request: what is left unread would make the close a reset."""
+    data = b""
+    while b"\r\n\r\n" not in data and (more := link.recv(65536)):
+        data += more
+    head, _, body = data.partition(b"\r\n\r\n")
+    size = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
+    left = int(size[1]) - len(body) if size else 0
+    while left > 0 and (more := link.recv(65536)):
+        left -= len(more)
+
+
 def tls(context: ssl.SSLContext) -> Callable[[socket.socket], None]:
     def serve(link: socket.socket) -> None:
         with context.wrap_socket(link, server_side=True) as safe:
-            safe.recv(65536)
+            read_request(safe)
             safe.sendall(b"HTTP/1.1 401 No\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
 
     return serve
