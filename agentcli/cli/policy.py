@@ -141,7 +141,7 @@ def why(
     from msgspec.structs import replace
 
     from agentcli.cli.document import print_json
-    from agentcli.compose.plan import policy_of
+    from agentcli.compose.plan import policy_of, wished_sandbox
     from agentcli.compose.why import why as find_why
     from agentcli.core.visible import visible
     from agentcli.document import did_you_mean
@@ -156,12 +156,12 @@ def why(
     policy = policy_of(config, who, tools)
     if role:
         policy = replace(policy, role=role)
-    backend = sandbox or (who.sandbox and who.sandbox.backend) or "auto"
-    found = find_why(policy, tools, call, time.time_ns() // 1000, sandboxed=backend != "local")
+    box = wished_sandbox(who, options.workspace_of(workspace), sandbox)
+    found = find_why(policy, tools, call, time.time_ns() // 1000, box)
     if as_json:
-        print_json(document(found, who.name, policy.role, backend))
+        print_json(document(found, who.name, policy.role, box.backend))
         return
-    for line in told(found, who.name, policy.role, backend):
+    for line in told(found, who.name, policy.role, box.backend):
         print(visible(line))
 
 
@@ -260,6 +260,7 @@ def document(found: "Why", profile: str, role: str, backend: str) -> dict[str, A
         "clean": verdict(found.clean),
         "tainted": verdict(found.tainted),
         "assumed": list(assumed(found, backend)),
+        "unreached": list(found.unreached),
     }
 
 
@@ -280,6 +281,7 @@ def told(found: "Why", profile: str, role: str, backend: str) -> Iterator[str]:
         yield f"{word_of(tainted):7} {by_which(tainted)}"
     yield ""
     yield from (f"assumed: {line}" for line in assumed(found, backend))
+    yield from (f"note: {line}" for line in found.unreached)
 
 
 def by_which(decision: "AuthzDecision") -> str:

@@ -266,12 +266,22 @@ def sandbox_spec(
     if not workspace.is_dir():
         raise MissingFileError(f"{workspace}: there is no such folder to work in")
     refuse_bad_workspace(workspace.resolve())
+    spec = wished_sandbox(profile, workspace, backend, mounts)
+    return spec if spec.backend != "auto" else replace(spec, backend=pick_backend())
+
+
+def wished_sandbox(
+    profile: Profile, workspace: Path, backend: str | None, mounts: tuple[str, ...] = ()
+) -> SandboxSpec:
+    """Return the sandbox that is asked for, whether or not it answers; `auto` for any that does.
+
+    Raises MissingFileError, ConfigError or UsageError for a backend or a mount that cannot be.
+    """
     settings, usual = profile.sandbox or SandboxSettings(), SandboxSpec()
     chosen = backend or settings.backend or "auto"
     if chosen != "auto" and chosen not in backends():
         near = did_you_mean(chosen, backends())
         raise UsageError(f"there is no sandbox backend `{chosen}`{near}")
-    chosen = pick_backend() if chosen == "auto" else chosen
     hidden = HIDDEN if settings.hidden is None else settings.hidden
     return SandboxSpec(
         backend=chosen,

@@ -10,8 +10,11 @@ from msgspec.structs import replace
 
 from agentcli.config.policy import LoadedPolicy, RuleFile
 from agentcli.core.label import Label
+from agentcli.core.place import parts_of
 from agentcli.core.policy import AuthzDecision, Policy, Situation, judge
+from agentcli.core.protect import all_words, paths_in
 from agentcli.core.rule import STRICTEST, PolicyRule, matches
+from agentcli.core.sandbox import SandboxSpec, hidden_names
 from agentcli.core.step import Call
 from agentcli.core.tool import Facts, RiskTier, ToolRule, can_send, tier_of
 from agentcli.core.trace import Passages
@@ -19,6 +22,7 @@ from agentcli.core.visible import escaped_line
 from agentcli.document import did_you_mean
 from agentcli.errors import InputError
 from agentcli.tool.manifest import LoadedTool
+from agentcli.tool.named import inside_of
 from agentcli.tool.shell import parse
 
 Tools = Mapping[str, LoadedTool]
@@ -28,7 +32,10 @@ TAINTED = Label()
 
 @dataclass(frozen=True)
 class Why:
-    """What is said of a call: clean, before the model has seen anything untrusted, and after."""
+    """What is said of a call: clean, before the model has seen anything untrusted, and after.
+
+    unreached: what it names and would not get to, though the rules let it.
+    """
 
     call: Call
     facts: Facts
@@ -36,16 +43,17 @@ class Why:
     label: Label
     clean: AuthzDecision
     tainted: AuthzDecision
+    unreached: tuple[str, ...]
 
 
-def why(policy: Policy, tools: Tools, text: str, now_us: int, *, sandboxed: bool = True) -> Why:
-    """Return what a policy says of a call. sandboxed: as it is in a sandbox without a network.
+def why(policy: Policy, tools: Tools, text: str, now_us: int, box: SandboxSpec) -> Why:
+    """Return what a policy says of a call. box: where it would run; none is opened.
 
-    Raises InputError for what is no call.
+    Raises InputError for what is no call, or one that its tool does not take.
     """
-    call = call_of(text, tools)
+    call = valid_call(text, tools)
     rule = policy.rule_of(call.tool)
-    facts = facts_of(tools, call, rule, sandboxed=sandboxed)
+    facts = facts_of(tools, call, rule, sandboxed=box.backend != "local")
     clean = Situation(now_us=now_us)
     tainted = replace(clean, label=TAINTED)
     return Why(
@@ -55,7 +63,39 @@ def why(policy: Policy, tools: Tools, text: str, now_us: int, *, sandboxed: bool
         rule.label,
         judge(policy, clean, call, facts),
         judge(policy, tainted, call, traced(facts, rule, call)),
+        tuple(unreached(rule, call, facts, box)),
     )
+
+
+def unreached(rule: ToolRule, call: Call, facts: Facts, box: SandboxSpec) -> Iterator[str]:
+    """Yield what of the paths that a call names it would not get to. No link is followed."""
+    is_hidden = hidden_names(box.hidden)
+    for path in dict.fromkeys((*paths_in(rule, call.args), *all_words(facts.commands))):
+        shown = escaped_line(path, 100)
+        if rule.paths and leads_out(path, box):
+            yield f"`{shown}` leads out of the workspace: a tool that ships refuses it"
+        elif is_hidden(path.rpartition("/")[2]):
+            yield f"a file `{shown}` is kept out of the sandbox: the call sees a note in its place"
+
+
+def leads_out(path: str, box: SandboxSpec) -> bool:
+    """Say whether a path is neither in the workspace nor in another folder that tools use."""
+    parts = parts_of(inside_of(box.workspace, path) if box.backend == "local" else path)
+    if parts[:1] == ("/",):
+        return parts[1:2] not in (("tmp",), ("outputs",), *([("mnt",)] if box.mounts else ()))
+    return parts[:1] == ("..",) or path.startswith("~")
+
+
+def valid_call(text: str, tools: Tools) -> Call:
+    """Return the call that a text names, checked as a real one is. Raises InputError."""
+    name = text.strip().partition(" ")[0]
+    if name and name not in tools:
+        message = f"there is no tool `{escaped_line(name)}`{did_you_mean(name, tools)}"
+        raise InputError(message, hint="List them: agentcli tools list")
+    call = call_of(text, tools)
+    if problems := tools[call.tool].arguments.problems(call.args):
+        raise InputError("\n".join((f"Invalid arguments for {call.tool}:", *problems)))
+    return call
 
 
 def facts_of(tools: Tools, call: Call, rule: ToolRule, *, sandboxed: bool) -> Facts:

@@ -55,7 +55,6 @@ def test_the_shipped_policies_do_what_they_say(program: Program) -> None:
         ("shell echo x > ~/.bashrc", "deny", "protected_path"),
         ("shell rm -rf /", "deny", "no-wiping"),
         ("shell pytest -q", "allow", "reversible_runs"),
-        ('send_mail {"to": "x"}', "deny", "unknown_tool"),
     ],
 )
 def test_why_says_what_would_become_of_a_call(
@@ -79,10 +78,67 @@ def test_why_of_no_call_says_what_one_is(program: Program) -> None:
         ("shel ls", "did you mean `shell`?"),
         ("write_file a", "takes more than one argument"),
         ("shell {", "are not JSON"),
+        ("shel", "there is no tool `shel`; did you mean `shell`?"),
+        ('send_mail {"to": "x"}', "there is no tool `send_mail`"),
     ]:
         asked = program.run("policy", "why", text)
         assert asked.returncode == 65
         assert wrong in asked.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("shell", '$: the key "command" is missing'),
+        ('write_file {"path": 5, "content": ""}', "$.path: got the number 5 (expected string"),
+        ('write_file {"path": "a", "content": "", "pat": 1}', '$: unknown key "pat"'),
+    ],
+)
+def test_why_of_a_call_that_its_tool_does_not_take_says_what_the_model_would_be_told(
+    program: Program, text: str, problem: str
+) -> None:
+    asked = program.run("policy", "why", text, "--json")
+    assert (asked.returncode, asked.stdout) == (65, "")
+    told = asked.stderr.removeprefix("agentcli: ").rstrip()
+    assert told.startswith(f"Invalid arguments for {text.split()[0]}:\n{problem}")
+    name, _, args = text.partition(" ")
+    played = program.play(call(name, **json.loads(args or "{}")), {"text": "ok"})
+    assert told in [event["message"] for event in played.events if event["kind"] == "failed"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sandbox", "note"),
+    [
+        ("read_file ../secret", "", "`../secret` leads out of the workspace"),
+        ("read_file a/../../secret", "", "leads out of the workspace"),
+        ("read_file /etc/passwd", "", "leads out of the workspace"),
+        ("read_file ~/secret", "", "leads out of the workspace"),
+        ("read_file /mnt/data/a", "", "leads out of the workspace"),
+        ("read_file /etc/passwd", "local", "leads out of the workspace"),
+        ("read_file a/../b", "", ""),
+        ("read_file /workspace/b", "", ""),
+        ("read_file /tmp/b", "", ""),
+        ("read_file a/.env", "", "a file `a/.env` is kept out of the sandbox"),
+        ("read_file .env.example", "", ""),
+        ("read_file .env", "local", ""),
+        ("shell cat .env", "", "a file `.env` is kept out of the sandbox"),
+        ("shell cat /etc/passwd", "", ""),
+    ],
+)
+def test_why_says_what_the_call_would_not_get_to(
+    program: Program, text: str, sandbox: str, note: str
+) -> None:
+    words = ["--sandbox", sandbox] if sandbox else []
+    found = why(program, text, *words)["unreached"]
+    assert [note in line for line in found] == ([True] if note else [])
+    shown = program.run("policy", "why", text, *words).stdout
+    assert ("note: " in shown) == bool(note)
+
+
+def test_why_takes_no_sandbox_that_a_run_would_not(program: Program) -> None:
+    asked = program.run("policy", "why", "shell ls", "--sandbox", "dokcer")
+    assert asked.returncode == 64
+    assert "there is no sandbox backend `dokcer`; did you mean `docker`?" in asked.stderr
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from agentcli.compose.why import why
 from agentcli.config.settings import load_config
 from agentcli.core.plan import Plan
 from agentcli.core.policy import Ask, Policy
+from agentcli.core.sandbox import SandboxSpec
 from agentcli.core.step import Agent, Call
 from agentcli.core.tool import Facts
 from agentcli.tool.manifest import load_tools
@@ -36,7 +37,7 @@ def plan_of(folder: Path) -> Plan:
 def verdict(policy: Policy, folder: Path, path: str) -> str:
     tools = load_tools(load_config(folder).tool_folders())
     text = f'write_file {{"path": "{path}", "content": ""}}'
-    return why(policy, tools, text, 1).clean.rule
+    return why(policy, tools, text, 1, SandboxSpec()).clean.rule
 
 
 def test_a_kept_rule_holds_from_the_next_run_on_and_only_there(folder: Path) -> None:
