@@ -286,8 +286,8 @@ def told(found: "Why", profile: str, role: str, backend: str) -> Iterator[str]:
 
 def by_which(decision: "AuthzDecision") -> str:
     reason = getattr(decision, "reason", "")
-    where = f" ({decision.at})" if decision.at else ""
-    return f"{decision.rule}{where}{f': {reason}' if reason else ''}"
+    where = decision.at or "built in"
+    return f"{decision.rule} ({where}){f': {reason}' if reason else ''}"
 
 
 def assumed(found: "Why", backend: str) -> Iterator[str]:
@@ -298,7 +298,7 @@ def assumed(found: "Why", backend: str) -> Iterator[str]:
     yield "the model proposes it, and no call of this tool has been made"
     yield "no path in it is a link that leads elsewhere"
     if found.facts.unparsed:
-        yield f"the command cannot be told: {found.facts.unparsed}"
+        yield f"what the command does cannot be told: {found.facts.unparsed}"
     for command in found.facts.commands:
         words = " ".join(command.words)
-        yield f"it runs `{words}`, which {command.power}{f': {command.why}' if command.why else ''}"
+        yield f"`{words}` is in it: {command.why or 'that only reads'}"

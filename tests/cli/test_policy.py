@@ -70,6 +70,10 @@ def test_why_names_the_file_and_line_of_a_rule_and_what_it_assumes(program: Prog
     asked = program.run("policy", "why", "shell cd a && git push")
     assert f"deny    no-push ({path}:2): No." in asked.stdout
     assert "assumed: a sandbox" in asked.stdout
+    assert "assumed: `cd a` is in it: that only reads\n" in asked.stdout
+    assert "assumed: `git push` is in it: git push uses the network\n" in asked.stdout
+    built_in = program.run("policy", "why", "read_file a").stdout
+    assert "allow   read_only_runs (built in)\n" in built_in
     assert why(program, "shell ls")["clean"]["verdict"] == "allow"
 
 
