@@ -12,7 +12,8 @@ ROW = re.compile(r"(\S.*?) {2,}(\S.*)")
 class Topic:
     """title: in a few words. text: paragraphs of prose, and lists: a name, two blanks, the rest.
 
-    A further line of a list's item is indented. @config and @state stand for the user's folders.
+    A further line of a list's item is indented. What is indented as a whole is shown as it is.
+    @config and @state stand for the user's folders.
     """
 
     title: str
@@ -228,10 +229,29 @@ reason, examples  What is told; calls under match and no_match that agentcli pol
 
 Deny goes before ask, ask before allow, whatever the order. In doubt, as over an argument that is
 not there, a rule that allows does not fit and one that asks or denies does. Beside rules a policy
-may have protected paths (no call writes them, none reads them unasked), domains (where what can
-send data out may lead) and limits (calls and per_minute, by tool). agentcli policy why 'CALL' says
-what would become of a call, and by which rule.
+may have protected paths (no call writes them, none reads them unasked), limits (calls and
+per_minute, by tool) and domains: where tools with egress may lead, by each policy that has them.
+`*`, as in the default one, is every public host: private and link-local addresses and this
+machine's own never are. A manifest's sinks say which arguments lead somewhere, beside those of one
+word; without sinks, all that name a host do, even in a sentence. A whole policy,
+@config/policies/ours.yaml:
 
+    domains: [example.com]
+    limits: {shell: {per_minute: 20}}
+    rules:
+      - name: no-push
+        effect: deny
+        command: git push
+        reason: People push.
+        examples: {match: [shell git push origin]}
+
+It holds with `policies: [ours]` in your settings. agentcli policy why 'CALL' says what would
+become of a call, and by which rule; agentcli help exceptions, what may let more happen.
+""",
+    ),
+    "exceptions": Topic(
+        "What rules may let happen unasked, for whom, and for how long.",
+        """
 A rule lets irreversible calls run unasked only if its file says unsafe: true, as the policy
 open-traceable does, which nothing names by default. No rule lets privileged calls run, what the
 profile denies, or what the injection rule asks about, unless unsafe: {injection: [PART]} in your
@@ -404,7 +424,7 @@ agentcli tools call NAME JSON  Calls it by hand, with all rules.
 def page_of_topic(name: str, columns: int) -> str:
     """Return the page of a topic, as wide as there is room."""
     topic = TOPICS[name]
-    paragraphs = with_folders(topic.text).strip().split("\n\n")
+    paragraphs = with_folders(topic.text).strip("\n").split("\n\n")
     shown = [rendered(paragraph, columns) for paragraph in paragraphs]
     text = page.filled(f"{name}: {topic.title[0].lower()}{topic.title[1:]}", columns)
     # A list stands right below the line that announces it.
@@ -414,6 +434,8 @@ def page_of_topic(name: str, columns: int) -> str:
 
 
 def rendered(paragraph: str, columns: int) -> str:
+    if paragraph.startswith("    "):
+        return paragraph
     lines = re.sub(r"\n +", " ", paragraph).splitlines()
     rows = [match.groups() for line in lines if (match := ROW.fullmatch(line))]
     if len(rows) == len(lines):

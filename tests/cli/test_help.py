@@ -254,6 +254,19 @@ def test_the_policy_is_told_with_all_tiers_and_conditions() -> None:
     assert f"({', '.join(get_args(Condition))})" in TOPICS["policy"].text
 
 
+def test_the_policy_that_is_told_as_an_example_holds_as_it_stands(program: Program) -> None:
+    shown = program.run("help", "rules").stdout
+    block = re.search(r"policy,\s\S+ours\.yaml:\n((?: {4}.*\n)+)", shown)
+    assert block is not None
+    (program.home / "policies").mkdir()
+    (program.home / "policies" / "ours.yaml").write_text(block[1])
+    (program.home / "settings.yaml").write_text("policies: [ours]\n")
+    assert program.run("policy", "check").stdout.endswith(" 0 findings\n")
+    asked = program.run("policy", "why", "shell git push origin").stdout
+    assert "no-push (" in asked
+    assert "): People push.\n" in asked
+
+
 def test_the_fields_told_of_a_tool_are_those_of_its_manifest() -> None:
     from agentcli.tool.manifest import Manifest
 
