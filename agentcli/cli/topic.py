@@ -289,7 +289,9 @@ With untrusted: held in a profile, as in the profile quarantine, the model sees 
 references, such as {held:main/call.1.0}, which stand for the whole text in the arguments of calls,
 and asks about a text with the tool ask_text: a reader, which has no tools, gives a yes or no, a
 number, a date, one of a list of answers, or a text that is held in its turn. So the conversation
-stays clean; but a call that is given such a text, or a number or date from one, is judged as above.
+stays clean; but a call that is given such a text, or a number or date from one, is judged as above,
+and one that could run it as code, as shell does, asks even where it is contained: untrusted_code.
+What you pipe in, paste or say is not kept out.
 
 agentcli redteam plays attacks against all of this; agentcli help policy, for rules of your own.
 """,
@@ -362,7 +364,8 @@ Whoever can read that key could write the seal too.
         "How personal data is kept out of what is stored, shown and told to the model.",
         """
 With pii: redact in your settings or a profile, marks stand in the place of personal data, as they
-do in that of secrets: [REDACTED:email:...]. Equal values of a run have equal marks. Found are:
+do in that of secrets: [REDACTED:email:...]. Of what you and the model say in a run, equal values
+have equal marks; in what a tool says, and in the run's title, one may have another. Found are:
 
 email  Mail addresses, also in the query of a URL.
 phone  With a country, in the forms of some countries, or after a word such as phone.
@@ -371,8 +374,8 @@ iban  Numbers of bank accounts whose check digits hold.
 ssn  US social security numbers.
 
 Names, postal addresses, dates of birth and addresses of machines are not, nor is a bare number in
-JSON arguments. What you and the model type is on the screen as it is typed, and kept states of the
-workspace hold its files as they are.
+JSON arguments. On the screen what you type stands as it is until you have said it, and what the
+model writes as it comes; kept states of the workspace hold its files as they are.
 
 What tools say is changed for good, before it is shown, told to the model or stored. What you and
 the model say is in the ledger with marks, and its values in the run's private folder, until
@@ -410,7 +413,8 @@ examples  Calls that fit.
 run  A script with its modules, a command or a session.
 
 A script gets the arguments as JSON on stdin and prints {"text": ...} or {"error": ...}. It runs
-in the sandbox: docker, or bubblewrap, or with --sandbox local on this machine itself. What it
+in the sandbox: docker, or bubblewrap, or with --sandbox local on this machine itself. A sandbox has
+no network, for egress: true gives none: only --sandbox local does, to all tools alike. What it
 prints under "data" can be used by the call that undoes it, as {result.NAME}; {args.NAME} is an
 argument. AGENTCLI_IDEMPOTENCY_KEY is the same whenever a call is run again.
 
