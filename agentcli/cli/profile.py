@@ -86,6 +86,8 @@ def document(who: "Profile", plan: "Plan") -> dict[str, object]:
         "policies": list(who.policies or ()),
         "role": plan.policy.role,
         "injection": list(plan.policy.injection),
+        "untrusted": plan.untrusted,
+        "pii": plan.pii,
         "limits": {
             "usd": None if plan.limit_uusd is None else plan.limit_uusd / 1_000_000,
             "steps": plan.limit_steps,
@@ -111,6 +113,10 @@ def lines(who: "Profile", plan: "Plan") -> Iterator[str]:
     access = "writable" if box.writable else "read-only"
     yield f"sandbox  {box.backend} · workspace {access} · {box.memory_mb} MB"
     yield f"policies {', '.join(who.policies or ()) or 'none'}"
+    if plan.untrusted != "shown":
+        yield f"untrusted {plan.untrusted}: of untrusted results the model sees references alone"
+    if plan.pii != "keep":
+        yield f"pii      {plan.pii}: marks stand in the place of personal data"
     yield from powers(plan.policy)
     yield ""
     for name, tier, effect in effects(plan):

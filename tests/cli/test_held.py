@@ -309,3 +309,14 @@ def test_of_a_long_text_that_is_gone_no_part_stands_for_it(
     ended = program.run("resume", "last", stdin="Copy.\n")
     assert (ended.returncode, ended.stdout) == (0, f"It is gone: {held}\n")
     assert not (program.folder / "copy.txt").exists()
+
+
+def test_a_profile_says_that_it_holds_untrusted_results_or_redacts(program: Program) -> None:
+    assert "untrusted held: " in program.run("profile", "show", "quarantine").stdout
+    plain = program.run("profile", "show").stdout
+    assert "untrusted held" not in plain
+    assert "pii " not in plain
+    (program.home / "settings.yaml").write_text("pii: redact\n")
+    assert "pii      redact: " in program.run("profile", "show").stdout
+    document = json.loads(program.run("profile", "show", "quarantine", "--json").stdout)
+    assert (document["untrusted"], document["pii"]) == ("held", "redact")
