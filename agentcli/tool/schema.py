@@ -18,6 +18,7 @@ MAX_VALUES = 100_000
 MAX_PROBLEMS = 20
 MAX_BITS = 1024  # what a float can hold, too
 MAX_SHOWN = 80  # characters of one value
+_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 Path = Sequence[str | int]
 
@@ -62,7 +63,8 @@ class Arguments:
     def misfits(self, value: object) -> list[str]:
         """Return what `problems` does of a tool's result: the places and what was expected there.
 
-        Nothing of the value is quoted: it may hold a secret, which clipped would not be known.
+        Nothing of the value is quoted: it may hold a secret, which clipped would not be known. A
+        key that is not allowed is named if it is a plain, whole name.
         """
         return self._told(value, self._misfit)
 
@@ -84,6 +86,9 @@ class Arguments:
         at, name = _shown_path(error.instance_path), error.kind.name
         around = self._around(error.schema_path)
         match name:
+            case "additionalProperties" | "unevaluatedProperties":
+                for line in _unknown(error, around):
+                    yield f"{at}: {line}"
             case "required":
                 yield f"{at}: the key {shown(getattr(error.kind, 'property', ''))} is missing"
             case _ if name in around:
@@ -135,6 +140,15 @@ class Arguments:
                 if part != "$ref":
                     return {}
         return _mapping(_follow(self.schema, here))
+
+
+def _unknown(error: "jsonschema_rs.ValidationError", around: Mapping[str, Any]) -> Iterator[str]:
+    """Yield each key that is not allowed, quoted only where it is a name: it may be a value."""
+    known = _mapping(around.get("properties"))
+    for name in _list(getattr(error.kind, "unexpected", [])):
+        near = did_you_mean(name, known) or _known(known)
+        told = f"unknown key {shown(name)}" if _NAME.fullmatch(name) else "an unknown key"
+        yield f"{told}{near}"
 
 
 def shown(value: object) -> str:
@@ -314,9 +328,7 @@ def _or(words: Sequence[str]) -> str:
 
 def _shown_path(path: Path) -> str:
     parts = [
-        f".{part}"
-        if isinstance(part, str) and re.fullmatch("[A-Za-z_][A-Za-z0-9_]{0,63}", part)
-        else f"[{shown(part)}]"
+        f".{part}" if isinstance(part, str) and _NAME.fullmatch(part) else f"[{shown(part)}]"
         for part in path
     ]
     return "$" + "".join(parts)

@@ -213,3 +213,17 @@ def test_nothing_is_taken_that_another_validator_refuses(
     if not problems:
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
         assert jsonschema.Draft202012Validator(schema).is_valid(value)
+
+
+def test_a_key_that_a_result_may_not_have_is_named_where_it_is_no_value() -> None:
+    closed = {
+        "type": "object",
+        "properties": {"total": {"type": "integer"}},
+        "additionalProperties": False,
+    }
+    secret = "sk-ant-" + "a1" * 60
+    lines = Arguments({"properties": {"sum": closed}}).misfits({"sum": {"totl": 7, secret: "x"}})
+    assert sorted(lines) == [
+        '$.sum: an unknown key (known: "total")',
+        '$.sum: unknown key "totl"; did you mean `total`?',
+    ]
