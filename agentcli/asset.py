@@ -78,10 +78,15 @@ def folders(kind: str, project: Path | None = None) -> Iterator[Path]:
 
 def named_files(kind: str, project: Path | None = None) -> dict[str, Path]:
     """Return the YAML files of a kind by name; the nearest takes the place of the others."""
-    found: dict[str, Path] = {}
+    return {name: paths[0] for name, paths in all_named_files(kind, project).items()}
+
+
+def all_named_files(kind: str, project: Path | None = None) -> dict[str, list[Path]]:
+    """Return all YAML files of a kind by name, the nearest of each name first."""
+    found: dict[str, list[Path]] = {}
     for folder in folders(kind, project):
         for path in sorted(folder.glob("*.yaml")):
-            found.setdefault(path.stem, path)
+            found.setdefault(path.stem, []).append(path)
     return found
 
 

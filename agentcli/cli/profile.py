@@ -26,10 +26,10 @@ def list_profiles(workspace: options.WORKSPACE = None) -> None:
     from agentcli.config.settings import load_config
 
     config = load_config(options.workspace_of(workspace))
-    known = config.named_files("profiles")
+    known = config.all_named_files("profiles")
     mine = config.profile_name()
     rows = []
-    for name, path in sorted(known.items()):
+    for name, [path, *_] in sorted(known.items()):
         _, description = read_profile(name, known)
         origin = "shipped" if path.is_relative_to(asset.shipped("configs")) else "yours"
         if config.own_folder is not None and path.is_relative_to(config.own_folder):

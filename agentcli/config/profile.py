@@ -1,6 +1,7 @@
 """Profiles: who works, with which powers. Read from YAML, one extending another."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
@@ -140,12 +141,13 @@ class Profile(Settings):
 
 
 def read_profile(
-    name: str, known: Mapping[str, Path], project: Path | None = None
+    name: str, known: Mapping[str, Sequence[Path]], project: Path | None = None
 ) -> tuple[list[Layer], str]:
     """Return the files of a profile as layers, the weakest first, and its description.
 
-    name: of one of `known`, or the path of a file. project: a trusted project's own folder, whose
-    files may name nothing that was not accepted with them.
+    name: of one of `known`, or the path of a file. known: the files of each name, the nearest
+    first: one that extends its own name extends the next. project: a trusted
+    project's own folder, whose files may name nothing that was not accepted with them.
     Raises ConfigError naming file, line, field and what was expected; MissingFileError.
     """
     layers: list[Layer] = []
@@ -197,17 +199,20 @@ def refuse_unsafe(source: Source, file: Settings) -> None:
         raise source.error_at("unsafe", NOT_A_PROJECTS)
 
 
-def find_profile(name: str, known: Mapping[str, Path]) -> Path:
+def find_profile(name: str, known: Mapping[str, Sequence[Path]]) -> Path:
     if is_path(name):
         return Path(name)
     if name not in known:
         message = f"there is no profile `{name}`{did_you_mean(name, known)}"
         raise MissingFileError(message, hint=hint_of_names("Profiles", name, known))
-    return known[name]
+    return known[name][0]
 
 
-def base_of(source: Source, file: ProfileFile, known: Mapping[str, Path]) -> Path | None:
-    """Return the file that a profile extends: a name, or a path beside it."""
+def base_of(source: Source, file: ProfileFile, known: Mapping[str, Sequence[Path]]) -> Path | None:
+    """Return the file that a profile extends: a path beside it, or a name.
+
+    By its own name it extends the one whose place it takes.
+    """
     if file.extends is None:
         return None
     if is_path(file.extends):
@@ -215,4 +220,11 @@ def base_of(source: Source, file: ProfileFile, known: Mapping[str, Path]) -> Pat
     if file.extends not in known:
         near = did_you_mean(file.extends, known)
         raise source.error_at("extends", f"there is no profile `{file.extends}`{near}")
-    return known[file.extends]
+    paths, here = known[file.extends], os.path.realpath(source.path)
+    below = [i + 1 for i, path in enumerate(paths) if os.path.realpath(path) == here]
+    if not below:
+        return paths[0]
+    if below[0] == len(paths):
+        text = f"it takes the place of no other profile `{file.extends}` that it could extend"
+        raise source.error_at("extends", text)
+    return paths[below[0]]

@@ -115,9 +115,13 @@ class Config:
         return None
 
     def named_files(self, kind: str) -> dict[str, Path]:
+        return {name: paths[0] for name, paths in self.all_named_files(kind).items()}
+
+    def all_named_files(self, kind: str) -> dict[str, list[Path]]:
+        """Return all files of a kind by name, the nearest of each name first."""
         if self.only_shipped:
-            return {path.stem: path for path in asset.shipped("configs", kind).glob("*.yaml")}
-        return asset.named_files(kind, self.own_folder)
+            return {path.stem: [path] for path in asset.shipped("configs", kind).glob("*.yaml")}
+        return asset.all_named_files(kind, self.own_folder)
 
     def tool_folders(self) -> list[Path]:
         if self.only_shipped:
@@ -140,7 +144,8 @@ class Config:
         """
         name = self.profile_name(flag, task)
         with self.in_place():
-            files, description = read_profile(name, self.named_files("profiles"), self.own_folder)
+            known = self.all_named_files("profiles")
+            files, description = read_profile(name, known, self.own_folder)
         by_task = set_fields(limits) if limits is not None else {}
         asked = [Layer("task", {"budget": by_task})] if by_task else []
         layers = (*self.layers, *files, *asked, self.environment)

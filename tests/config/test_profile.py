@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from agentcli.compose.plan import Overrides, make_plan
-from agentcli.config.profile import ProfileFile
+from agentcli.config.profile import Profile, ProfileFile
+from agentcli.config.project import find_project, grant
 from agentcli.config.settings import SettingsFile, load_config
 from agentcli.core.plan import Plan
 from agentcli.core.policy import Allow, Situation, judge
@@ -89,3 +90,61 @@ def test_a_profile_that_is_extended_and_not_there_is_named(home: Path) -> None:
     write(home / "profiles" / "p.yaml", "extends: ../x\n")
     with pytest.raises(MissingFileError, match="/x: there is no such file"):
         load_config(home.parent / "work", {"AGENTCLI_HOME": str(home)}).profile("p")
+
+
+def in_trusted_project(home: Path, **profiles: str) -> Profile:
+    """Return the profile default where a trusted project brings these profiles."""
+    work = home.parent / "work"
+    (work / ".agentcli" / "profiles").mkdir(parents=True, exist_ok=True)
+    for name, text in profiles.items():
+        write(work / ".agentcli" / "profiles" / f"{name}.yaml", text)
+    project = find_project(work)
+    assert project is not None
+    grant(project)
+    return load_config(work, {"AGENTCLI_HOME": str(home)}).profile("default")
+
+
+def test_a_profile_extends_by_its_own_name_the_one_whose_place_it_takes(home: Path) -> None:
+    write(home / "profiles" / "default.yaml", "extends: default\nsystem: mine\nask: [shell]\n")
+    found = in_trusted_project(home, default="extends: default\ntries: 7\n")
+    assert (found.tries, found.system, found.ask) == (7, "mine", ("shell",))
+    assert found.tools is not None, "the shipped one says which"
+    assert "read_file" in found.tools
+    (home / "profiles" / "default.yaml").unlink()
+    found = in_trusted_project(home, default="extends: default\ntries: 8\n")
+    assert (found.tries, found.ask) == (8, ())
+    assert found.tools is not None
+
+
+@pytest.mark.parametrize(
+    "profiles",
+    [
+        {"default": "extends: other\n", "other": "extends: default\n"},
+        {"default": "extends: careful\n"},  # which extends what is called default here
+    ],
+)
+def test_profiles_that_extend_each_other_are_a_circle(home: Path, profiles: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"extends: extends itself in a circle"):
+        in_trusted_project(home, **profiles)
+
+
+def test_a_profile_that_takes_nobodys_place_cannot_extend_its_own_name(home: Path) -> None:
+    write(home / "profiles" / "p.yaml", "extends: p\n")
+    with pytest.raises(ConfigError, match=r"p.yaml:1:10: extends: it takes the place of no other"):
+        load_config(home.parent / "work", {"AGENTCLI_HOME": str(home)}).profile("p")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("unsafe: {injection: [plan]}\n", "unsafe: "),
+        ("model: scripted:./x.yaml\n", "a project may name a model"),
+        ("ask:\n", "ask: is empty"),
+    ],
+)
+def test_a_projects_profile_may_say_no_more_for_extending_its_own_name(
+    home: Path, text: str, says: str
+) -> None:
+    write(home / "profiles" / "default.yaml", "extends: default\n")
+    with pytest.raises(ConfigError, match=says):
+        in_trusted_project(home, default=f"extends: default\n{text}")
