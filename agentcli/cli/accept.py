@@ -85,7 +85,7 @@ def report(project: "Project", *, whole: bool = False) -> Iterator[str]:
     changes = changes_of(before, project.contents, project.root)
     yield from listed("What may let more happen:", changes, "widens", before)
     yield from listed("What else they do:", changes, "rest", before)
-    yield from listed("What keeps them from being used:", changes, "wrong", before)
+    yield from listed("What keeps them from being used:", changes, "wrong", {})
     same = []
     for name, change in project.changes():
         if before and not change:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,6 +12,7 @@ from agentcli.errors import AgentcliError
 
 if TYPE_CHECKING:
     from agentcli.config.layer import Layer
+    from agentcli.config.settings import Config
 
 # Of settings and profiles, what lets nothing more happen.
 PLAIN = ("description", "effort", "max_tokens", "output_chars", "system")
@@ -44,15 +46,16 @@ class Change:
 def changes_of(before: Mapping[str, bytes], now: Mapping[str, bytes], root: Path) -> list[Change]:
     """Return what other files of a project would change, in words."""
     old, new = list(brought_by(before, root)), list(brought_by(now, root))
+    wrong = [one for one in new if one.kind == "wrong"]
+    known = [*old, *wrong]
     return [
-        *(change("+", one, ("widens", "either")) for one in new if one not in old),
+        *(Change("+", text, "wrong") for text in wrong_with(now, root, [w.text for w in wrong])),
+        *(change("+", one, ("widens", "either")) for one in new if one not in known),
         *(change("-", one, ("narrows", "either")) for one in old if one not in new),
     ]
 
 
 def change(sign: Literal["+", "-"], one: Brought, widening: tuple[str, ...]) -> Change:
-    if one.kind == "wrong":
-        return Change(sign, one.text, "wrong")
     return Change(sign, one.text, "widens" if one.kind in widening else "rest")
 
 
@@ -71,6 +74,48 @@ def brought_by(contents: Mapping[str, bytes], root: Path) -> Iterator[Brought]:
             except AgentcliError as error:
                 for line in str(error).replace(folder, str(root)).split("\n"):
                     yield Brought(line, "wrong")
+
+
+def wrong_with(contents: Mapping[str, bytes], root: Path, known: list[str]) -> list[str]:
+    """Return what keeps files from being used, alone or with what they name.
+
+    known: what is wrong with a file alone.
+    """
+    from agentcli.compose.usable import faults
+    from agentcli.config.project import FOLDER, proposed
+    from agentcli.config.settings import config_if_trusted
+    from agentcli.config.trust import lay_out
+
+    if not any(name.startswith(f"{FOLDER}/") for name in contents):
+        return known
+    found = list(known)
+    with tempfile.TemporaryDirectory(prefix="agentcli-") as folder:
+        lay_out(Path(folder), contents)
+        try:
+            config = config_if_trusted(proposed(root, contents, Path(folder)))
+            names = dict.fromkeys(["", *profiles_in(config)])
+            errors = [str(error) for error in faults(config, names)]
+        except AgentcliError as error:
+            errors = [str(error)]
+        for text in errors:
+            found += text.replace(folder, str(root)).split("\n")
+    return list(dict.fromkeys(found))
+
+
+def profiles_in(config: "Config") -> Iterator[str]:
+    """Yield the profiles that a project brings, or that its tasks name."""
+    from agentcli.asset import is_path
+    from agentcli.config.task import TaskFile, beside
+    from agentcli.document import read_source
+
+    assert config.own_folder is not None
+    for path in sorted((config.own_folder / "profiles").glob("*.yaml")):
+        yield path.stem
+    for path in sorted((config.own_folder / "tasks").glob("*.yaml")):
+        with suppress(AgentcliError):  # told of the file alone
+            source = read_source(path)
+            named = source.read(TaskFile).profile or ""
+            yield beside(source, named, config) if is_path(named) else named
 
 
 def of_file(name: str, folder: Path, data: bytes) -> Iterator[Brought]:
@@ -131,7 +176,8 @@ def of_profile(path: Path) -> Iterator[Brought]:
     file = source.read(ProfileFile)
     refuse_uncovered(source, "model", file.model)
     refuse_unsafe(source, file)
-    yield Brought(f"profile {path.stem}: {whose_place('profiles', path.stem)}")
+    extends = ", and extends it" if file.extends == path.stem else ""
+    yield Brought(f"profile {path.stem}: {whose_place('profiles', path.stem)}{extends}")
     layer = Layer("profile", set_fields(file), source)
     for key in all_keys(ProfileFile):
         yield from of_key(f"profile {path.stem},", layer, key)

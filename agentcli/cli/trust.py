@@ -87,6 +87,8 @@ def grant(
         agree("Let them count, exactly as they are?", hint=hint, refused="Not trusted.")
     projects.grant(project)
     print(visible_line(f"Trusted. Any change makes them not count again: {project.root}"))
+    if wrong := fault_in(options.workspace_of(workspace)):
+        print(visible_line(f"Nothing runs here until this is mended, or trust is revoked: {wrong}"))
 
 
 @app.command("revoke")
@@ -107,6 +109,19 @@ def revoke(workspace: options.WORKSPACE = None) -> None:
         print("It was not trusted.")
         return
     print(visible_line(f"Not trusted any more: {root}"))
+
+
+def fault_in(here: Path) -> str:
+    """Return the first thing that keeps any run in a folder from starting, "" for none."""
+    from agentcli.compose.usable import faults
+    from agentcli.config.settings import load_config
+    from agentcli.errors import AgentcliError
+
+    try:
+        error = next(faults(load_config(here), [""]), None)
+    except AgentcliError as wrong:
+        error = wrong
+    return "" if error is None else str(error).split("\n")[0]
 
 
 def project_here(workspace: options.WORKSPACE) -> "Project":

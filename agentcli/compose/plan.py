@@ -120,10 +120,12 @@ def policy_of(
     """
     policies = config.policies(profile)
     left_out = (profile.unsafe and profile.unsafe.injection) or ()
+    with config.in_place():
+        offered, asks = known_tools(profile, "tools", tools), known_tools(profile, "ask", tools)
     return Policy(
         tools={name: tool.rule for name, tool in tools.items()},
-        offered=known_tools(profile, "tools", tools),
-        asks=known_tools(profile, "ask", tools),
+        offered=offered,
+        asks=asks,
         tiers=tiers_of(profile),
         tries=profile.tries or 5,
         signers=config.allowed_signers(),
@@ -278,10 +280,7 @@ def wished_sandbox(
     Raises MissingFileError, ConfigError or UsageError for a backend or a mount that cannot be.
     """
     settings, usual = profile.sandbox or SandboxSettings(), SandboxSpec()
-    chosen = backend or settings.backend or "auto"
-    if chosen != "auto" and chosen not in backends():
-        near = did_you_mean(chosen, backends())
-        raise UsageError(f"there is no sandbox backend `{chosen}`{near}")
+    chosen = named_backend(settings, backend)
     hidden = HIDDEN if settings.hidden is None else settings.hidden
     return SandboxSpec(
         backend=chosen,
@@ -296,6 +295,15 @@ def wished_sandbox(
         mounts=resolve_mounts(profile, mounts, chosen, hidden),
         hidden=() if chosen == "local" else hidden,
     )
+
+
+def named_backend(settings: SandboxSettings, backend: str | None = None) -> str:
+    """Return the sandbox backend that is asked for, `auto` for the best. Raises UsageError."""
+    chosen = backend or settings.backend or "auto"
+    if chosen != "auto" and chosen not in backends():
+        near = did_you_mean(chosen, backends())
+        raise UsageError(f"there is no sandbox backend `{chosen}`{near}")
+    return chosen
 
 
 def with_other_model(plan: Plan, model: str) -> Plan:

@@ -137,6 +137,8 @@ class Profile(Settings):
         for layer in reversed(self.layers):
             if layer.source is not None and layer.sets(key):
                 return ConfigError(layer.source.line_at(field, message))
+            if layer.sets(key) and key in layer.variables:
+                return ConfigError(f"{layer.variables[key]}: {message}")
         return ConfigError(f"profile {self.name}: {field}: {message}")
 
 

@@ -123,6 +123,22 @@ class Project:
         return sorted(user_name(uid) for uid in self.owners - {0, os.geteuid()})
 
 
+@dataclass(frozen=True)
+class Proposed(Project):
+    """A project as it would be once it is trusted. copy: of its files, which stands elsewhere."""
+
+    copy: Path = Path()
+
+    @property
+    def accepted(self) -> Path:
+        return self.copy
+
+
+def proposed(root: Path, contents: Mapping[str, bytes], copy: Path) -> Project:
+    """Return a project as it would be, were these contents trusted, which `copy` holds."""
+    return Proposed(root, Trusted(hashes_of(contents)), contents, copy=copy)
+
+
 def user_name(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name

@@ -175,7 +175,8 @@ class Config:
         for name in names:
             if name not in known:
                 near = did_you_mean(name, known)
-                raise profile.error_at("policies", f"there is no policy `{name}`{near}")
+                with self.in_place():
+                    raise profile.error_at("policies", f"there is no policy `{name}`{near}")
         always = asset.config_home() / "policies" / f"{ALWAYS}.yaml"
         paths = [path for name in names for path in known[name]]
         if not self.only_shipped and always.exists() and always not in paths:
@@ -299,16 +300,26 @@ def load_config(workspace: Path, environ: Mapping[str, str] = os.environ) -> Con
         project = find_project(workspace) if workspace.is_dir() else None
     except ConfigError as error:
         project_error = str(error)
+    layers = read_layers(project, asset.config_home(environ))
+    return Config(layers, read_environment(environ), project, project_error, workspace=workspace)
+
+
+def config_if_trusted(project: Project) -> Config:
+    """Return what would hold at the root of a proposed project, whatever the environment says."""
+    layers = read_layers(project, asset.config_home())
+    return Config(layers, Layer("environment", {}), project, workspace=project.root)
+
+
+def read_layers(project: Project | None, own: Path) -> tuple[Layer, ...]:
+    """Return the settings of all files, the weakest first. own: the folder of the user's own."""
     places: list[tuple[LayerKind, Path]] = [
         ("shipped", asset.shipped("configs", NAME)),
-        ("user", asset.config_home(environ) / NAME),
+        ("user", own / NAME),
     ]
     if project is not None and project.is_trusted:
         places.append(("project", project.folder / NAME))
     with project.in_place() if project is not None else nullcontext():
-        layers = tuple(read_layer(kind, path) for kind, path in places if path.exists())
-    environment = read_environment(environ)
-    return Config(layers, environment, project, project_error, workspace=workspace)
+        return tuple(read_layer(kind, path) for kind, path in places if path.exists())
 
 
 def shipped_config() -> Config:

@@ -296,3 +296,54 @@ def test_without_a_terminal_nothing_is_asked_and_a_run_goes_on_without(
     assert "Be " not in plan["system"].replace("Beside", "")
     refused = program.run("trust", "grant")
     assert (refused.returncode, "trust grant --digest" in refused.stderr) == (64, True)
+
+
+def test_what_would_break_only_where_it_is_used_is_told_before(program: Program) -> None:
+    (program.home / "profiles").mkdir()
+    bring(
+        program,
+        profiles__up="extends: nowhere\n",
+        profiles__tool="extends: default\ntools: [read_fil]\n",
+        profiles__rule="extends: default\npolicies: [strickt]\n",
+        profiles__box="extends: default\nsandbox: {backend: dokcer}\n",
+        profiles__cost="extends: default\nmodel: unheard-of\nbudget: {usd: 1}\n",
+        tasks__t="goal: x\nprofile: reeder\n",
+        profiles__fine="extends: default\nask: [shell]\n",
+    )
+    here = f"{program.folder}/.agentcli/profiles"
+    wrong = shown(program).partition("What keeps them from being used:\n")[2].partition("\n\n")[0]
+    assert [line.strip().partition("; ")[0] for line in wrong.splitlines()] == [
+        f"{here}/box.yaml:2:20: sandbox.backend: there is no sandbox backend `dokcer`",
+        f"{here}/cost.yaml:2:8: model: model unheard-of: its price is not known"
+        ", so a budget in dollars cannot be kept",
+        f"{here}/rule.yaml:2:11: policies: there is no policy `strickt`",
+        f"{here}/tool.yaml:2:9: tools.0: there is no tool `read_fil`",
+        f"{here}/up.yaml:1:10: extends: there is no profile `nowhere`",
+        "there is no profile `reeder`",
+    ]
+    grant(program)
+    assert "What keeps them from being used:" in shown(program), "also once they count"
+    ended = program.run("profile", "show", "tool")
+    assert f"{here}/tool.yaml:2:9: tools.0" in ended.stderr
+
+
+def test_what_was_wrong_before_a_change_is_told_again(program: Program) -> None:
+    bring(program, settings="profile: nope\n")
+    grant(program)
+    bring(program, tasks__t="goal: x\n")
+    assert "  there is no profile `nope`\n" in shown(program)
+
+
+def test_a_grant_says_that_nothing_runs_with_what_is_now_trusted(program: Program) -> None:
+    def granted() -> str:
+        digest = shown(program).split(" · ")[1].split("\n")[0]
+        return program.run("trust", "grant", "--digest", digest).stdout
+
+    bring(program, profiles__p="extends: nope\n")
+    assert "Nothing runs here" not in granted(), "all else does"
+    bring(program, profiles__default="extends: default\npolicies: [nope]\n")
+    said = granted()
+    assert "takes the place of the shipped one, and extends it" in said
+    where = f"{program.folder}/.agentcli/profiles/default.yaml:2:11"
+    words = "Nothing runs here until this is mended, or trust is revoked"
+    assert said.endswith(f"{words}: {where}: policies: there is no policy `nope`\n")
