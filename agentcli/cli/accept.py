@@ -2,7 +2,7 @@
 
 import difflib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,8 +41,6 @@ def config_of_run(here: Path, *, machine: bool = False) -> "Config":
 def ask(project: "Project") -> bool:
     """Show what would count and what changed, and ask. Returns whether it counts from now on."""
     from agentcli.config.project import grant, refuse
-    from agentcli.shell.ask import ask_yes
-    from agentcli.shell.terminal import is_color, size
 
     lines = list(report(project))
     size_chars = sum(map(len, lines))
@@ -51,16 +49,24 @@ def ask(project: "Project") -> bool:
         say(f"The project's own files are too long to be asked about here: {much}.")
         say("See them: agentcli trust show; let them count: agentcli trust grant")
         return False
-    for line in ("The project brings files of its own, which do not count yet:", "", *lines):
-        say(line)
-    words = "\nLet these files of the project count, exactly as they are?"
-    choice = ask_yes(words, sys.stdin.fileno(), sys.stderr, size, is_color(sys.stderr))
-    if choice.kind == "yes":
+    say("The project brings files of its own, which do not count yet:\n")
+    if says_yes(lines):
         grant(project)
         return True
     refuse(project)
     say("They do not count. Asked again only once they change; else: agentcli trust grant")
     return False
+
+
+def says_yes(lines: Sequence[str]) -> bool:
+    """Show a project's files a screen at a time, and ask whether they count from now on."""
+    from agentcli.shell.ask import ask_yes
+    from agentcli.shell.terminal import is_color, true_size
+
+    words = "\nLet these files of the project count, exactly as they are?"
+    color = is_color(sys.stderr)
+    choice = ask_yes(words, sys.stdin.fileno(), sys.stderr, true_size, color, lines=lines)
+    return choice.kind == "yes"
 
 
 def say(line: str) -> None:

@@ -1,13 +1,13 @@
 """`agentcli trust`: whether a project's own files may count here."""
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agentcli.cli import options
-from agentcli.cli.consent import agree
 from agentcli.errors import MissingFileError, UsageError
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def grant(
 
     agentcli trust grant
     """
+    from agentcli.cli.accept import report, says_yes
     from agentcli.config import project as projects
     from agentcli.core.visible import visible_line
 
@@ -78,13 +79,17 @@ def grant(
     if project.is_trusted:
         print("It is trusted already, exactly as it is.")
         return
-    tell(project)
-    if digest:
+    if not digest and sys.stdin.isatty() and sys.stderr.isatty():
+        if not says_yes(list(report(project))):
+            print("Not trusted.")
+            raise typer.Exit(77)
+    else:
+        tell(project)
+        if not digest:
+            hint = f"Look at the files, then: agentcli trust grant --digest {project.digest}"
+            raise UsageError("nobody can be asked here", hint=hint)
         if digest != project.digest:
             raise UsageError(f"--digest {digest}: the files are {project.digest} now")
-    else:
-        hint = f"Look at the files, then: agentcli trust grant --digest {project.digest}"
-        agree("Let them count, exactly as they are?", hint=hint, refused="Not trusted.")
     projects.grant(project)
     print(visible_line(f"Trusted. Any change makes them not count again: {project.root}"))
     if wrong := fault_in(options.workspace_of(workspace)):

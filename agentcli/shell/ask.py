@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import termios
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -68,17 +68,31 @@ def ask_card(
 
 
 def ask_yes(
-    words: str, in_fd: int, out: TextIO, size: Callable[[], tuple[int, int]], color: bool
+    words: str,
+    in_fd: int,
+    out: TextIO,
+    size: Callable[[], tuple[int, int]],
+    color: bool,
+    *,
+    lines: Sequence[str] = (),
 ) -> Choice:
-    """Ask whether something that was just shown may be done. Blocks. A key counts once it waits."""
+    """Ask whether something may be done. Blocks. A key counts once it waits.
+
+    lines: harmless ones that are shown first, a screen at a time; a yes counts once all were seen.
+    """
     marks = os.environ.get("TERM") != "dumb"
     keys = Keys(in_fd, out, marks_paste=marks, columns=lambda: size()[0])
+    pager = Pager(keys, size, color)
+    question = f"{words} y yes · n no [no] "
     choice = Choice("no")
     try:
         with keys:
+            left = ""
+            while lines and not left and not pager.holds:
+                left = pager.show(partial(folded_lines, lines), question)
             keys.arm()
-            keys.say(style(f"{words} y yes · n no [no] ", "bold", color=color))
-            if str(keys.read_key()).lower() == "y":
+            keys.say(style(question, "bold", color=color))
+            if not left and str(keys.read_key()).lower() == "y" and (pager.holds or not lines):
                 choice = Choice("yes")
             keys.say(f"{choice.kind}\n")
     except (KeyboardInterrupt, EOFError, OSError, termios.error):
@@ -151,7 +165,10 @@ def choose_always(card: Card, pager: Pager) -> Choice | None:
 
 def rule_lines(words: str, width: int) -> list[str]:
     """Return a rule in words as lines that fit the width."""
-    lines = escaped(words).split("\n")
+    return folded_lines(escaped(words).split("\n"), width)
+
+
+def folded_lines(lines: Sequence[str], width: int) -> list[str]:
     return [row for line in lines for row in folded_at_blanks(line, width - 1)]
 
 

@@ -135,11 +135,32 @@ def test_a_chat_asks_before_its_first_prompt(program: Program) -> None:
 def test_a_grant_at_a_terminal_shows_what_it_asks_about(program: Program) -> None:
     (program.folder / "AGENTS.md").write_text("Be kind.\n")
     person = Person(program, "trust", "grant")
-    assert person.sees("Let them count, exactly as they are? [y/N]")
+    assert person.sees(QUESTION)
     assert "  │ Be kind.\n" in person.screen
-    person.types("y\r")
+    person.types("y")
     assert person.leaves() == 0
     assert "Be kind." in prompt_of(program)
+
+
+def test_what_takes_more_than_a_screen_is_asked_about_once_all_of_it_was_seen(
+    program: Program,
+) -> None:
+    (program.folder / "AGENTS.md").write_text("".join(f"Rule {n}.\n" for n in range(40)))
+    for key in ("n", " "):
+        person = Person(program, "trust", "grant")
+        assert person.sees("more lines: space, then you can say yes")
+        assert QUESTION not in person.screen
+        assert "Rule 39." not in person.screen
+        person.types(key)
+        if key == "n":
+            assert person.leaves() == 77
+            assert "Not trusted." in person.screen
+    while not person.sees(QUESTION, timeout_s=2):
+        person.types(" ")
+    assert "Rule 39." in person.screen
+    person.types("y")
+    assert person.leaves() == 0
+    assert "Rule 39." in prompt_of(program)
 
 
 def test_for_a_machine_nothing_is_asked_even_at_a_terminal(program: Program) -> None:
