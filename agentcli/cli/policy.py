@@ -89,7 +89,8 @@ def check(
     agentcli policy check
     agentcli policy check .agentcli/policies/ours.yaml
 
-    The exit code is 78 where a file cannot be used, 65 where a rule does not do what it says.
+    Without files, also profiles that name a policy that is not there. The exit code is 78 where a
+    file cannot be used, 65 where a rule does not do what it says.
     """
     import time
 
@@ -111,6 +112,8 @@ def check(
         rules += len(policy.rules)
         for number, text in faults(policy, tools, config.roles, time.time_ns() // 1000):
             found.append(f"{policy.where(number)}: {policy.rules[number].name}: {text}")
+    if not files:
+        wrong += [line for line in named_and_missing(config) if line not in wrong]
     code = ConfigError.exit_code if wrong else InputError.exit_code if found else 0
     if as_json:
         print_json({"files": len(paths), "rules": rules, "unusable": wrong, "findings": found})
@@ -120,6 +123,17 @@ def check(
     count = counted(len(wrong) + len(found), "finding")
     print(f"{counted(len(paths), 'file')}, {counted(rules, 'rule')}, {count}")
     return code
+
+
+def named_and_missing(config: "Config") -> list[str]:
+    """Return what keeps the policies that any profile names from being found, in lines."""
+    lines: list[str] = []
+    for name in ("", *config.named_files("profiles")):
+        try:
+            config.policies(config.profile(name))
+        except (ConfigError, MissingFileError) as error:
+            lines += str(error).splitlines()
+    return list(dict.fromkeys(lines))
 
 
 @app.command("why")

@@ -17,6 +17,7 @@ from typing import Literal
 from agentcli import asset, version_line
 from agentcli.compose.key import Credentials, find_credentials
 from agentcli.compose.outcome import EXIT_OF_FAILURE
+from agentcli.compose.usable import faults
 from agentcli.config.project import find_project
 from agentcli.config.settings import Config, load_config, shipped_config
 from agentcli.core.redact import Redactor
@@ -58,7 +59,7 @@ def examine(workspace: Path, environ: Mapping[str, str] = os.environ) -> Iterato
     config = shipped_config()  # for the rest, where the user's own cannot be read
     try:
         config = load_config(workspace, environ)
-        yield settings(config)
+        yield from settings(config)
     except AgentcliError as error:
         yield failed("settings", error)
     yield project(workspace)
@@ -70,11 +71,12 @@ def examine(workspace: Path, environ: Mapping[str, str] = os.environ) -> Iterato
     yield ledgers(asset.state_home(environ))
 
 
-def settings(config: Config) -> Finding:
+def settings(config: Config) -> Iterator[Finding]:
+    """Yield what is wrong with all that a run reads before it starts, else where it reads it."""
+    wrong = [failed("settings", error) for error in faults(config, [""])]
     files = [str(layer.source.path) for layer in reversed(config.layers) if layer.source]
     named = sorted(config.environment.variables[key] for key in set_keys(config))
-    config.profile()  # so that what it says is looked at too
-    return Finding("settings", "ok", ", then ".join([*named, *files]))
+    yield from wrong or [Finding("settings", "ok", ", then ".join([*named, *files]))]
 
 
 def set_keys(config: Config) -> Iterator[str]:

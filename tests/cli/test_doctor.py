@@ -137,3 +137,33 @@ def test_on_a_terminal_a_line_is_broken_between_words(
         "    mend it: export AGENTCLI_HOME=... to",
         "             a folder",
     ]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "says"),
+    [
+        (
+            "profiles/default.yaml",
+            "extends: default\npolicies: [nope]\n",
+            "there is no policy `nope`",
+        ),
+        ("profiles/default.yaml", "extends: default\ntools: [nope]\n", "there is no tool `nope`"),
+        ("profiles/default.yaml", "extends: default\nmodel: nope\n", "its price is not known"),
+        ("policies/always.yaml", "rulse: []\n", "did you mean `rules`"),
+        ("models.yaml", "modles: {}\n", "did you mean `models`"),
+        ("tools/own.yaml", "nmae: own\n", "did you mean `name`"),
+    ],
+)
+def test_what_would_keep_each_run_from_starting_is_named_with_its_file(
+    program: Program, file: str, text: str, says: str
+) -> None:
+    program.environ = {"ANTHROPIC_BASE_URL": CLOSED, "ANTHROPIC_API_KEY": "k"}
+    assert findings(program)[1]["settings"]["state"] == "ok"
+    path = program.home / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    code, found = findings(program)
+    assert (code, found["settings"]["state"]) == (78, "fail")
+    assert found["settings"]["detail"].startswith(f"{path}:")
+    assert says in found["settings"]["detail"]
+    assert program.run("run", "--prompt", "x").returncode == 78

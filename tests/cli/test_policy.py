@@ -417,3 +417,14 @@ def test_an_answer_with_always_is_a_rule_only_in_its_folder(program: Program) ->
     assert (asked["verdict"], asked["rule"]) == ("allow", "always-x")
     elsewhere = why(program, "shell mkdir a", "-p", "mine", "-C", str(program.home.parent))
     assert elsewhere["clean"]["verdict"] == "ask"
+
+
+def test_a_policy_that_is_named_and_not_there_is_found_by_the_check(program: Program) -> None:
+    (program.home / "profiles").mkdir()
+    path = program.home / "profiles" / "mine.yaml"
+    path.write_text("extends: default\npolicies: [strickt]\n")
+    checked = program.run("policy", "check")
+    assert checked.returncode == 78
+    missing = "policies: there is no policy `strickt`; did you mean `strict`?"
+    assert checked.stdout.splitlines()[0] == f"{path}:2:11: {missing}"
+    assert checked.stdout.endswith(" 1 finding\n")
