@@ -1,5 +1,6 @@
 """`agentcli redteam`: a model that obeys every attacker, against the rules of a profile."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -30,7 +31,12 @@ POLICY = Annotated[
     list[str] | None, typer.Option("--policy", help="Also with this policy; repeatable.")
 ]
 LIMIT = Annotated[
-    int | None, typer.Option("--limit", min=1, help="So many attacks and tasks of each suite.")
+    int | None,
+    typer.Option(
+        "--limit",
+        min=1,
+        help="So many attacks and tasks of each suite, and so many vectors of each area.",
+    ),
 ]
 PERSON = Annotated[
     Literal["careful", "yes", "no", "none"],
@@ -138,12 +144,21 @@ def played(
     from agentcli.redteam.report import row_of
     from agentcli.redteam.suites import some_of
 
+    say_playing(suite.name, without)
     cases = some_of(suite.cases, limit)
     benign = [case for case in cases if case.kind == "benign"]
     attacks = [case for case in cases if case.kind == "attack"]
     plays = play_all(policy, suite, benign, "yes", without)
     plays += play_all(policy, suite, attacks, person, without)
     return row_of(suite.name, plays)
+
+
+def say_playing(suite: str, without: "frozenset[Part]" = frozenset()) -> None:
+    """Say at a terminal what goes on: a suite can take a minute."""
+    from agentcli.redteam.report import words_of
+
+    if sys.stderr.isatty():
+        print(f"playing {suite}, rules: {words_of(without)}", file=sys.stderr, flush=True)
 
 
 def tried(limit: int | None, areas: list[str] | None) -> "Row":
@@ -161,6 +176,7 @@ def tried(limit: int | None, areas: list[str] | None) -> "Row":
             message = f"--area: there is no area `{area}`{did_you_mean(area, known)}"
             raise UsageError(message, hint=f"Areas: {', '.join(known)}")
     files = [group for group in files if not areas or group.area in areas]
+    say_playing(VECTORS)
     some = (f.model_copy(update={"vectors": tuple(spread(f.vectors, limit))}) for f in files)
     return row_of_vectors(try_all(some))
 
@@ -232,7 +248,7 @@ def print_rows(found: "dict[frozenset[Part], list[Row]]", worse: list[str]) -> N
         lines += [cells(row, words_of(without)) for row in rows]
         suites = [row for row in rows if row.suite != VECTORS]
         if len(suites) > 1:
-            lines.append(("all suites", *cells(total(suites), words_of(without))[1:]))
+            lines.append(("all but vectors", *cells(total(suites), words_of(without))[1:]))
     print_table(COLUMNS, lines)
     refused = sum(row.refused for row in next(iter(found.values())))
     if refused:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Program
+from tests.cli.test_trust_question import Person
 
 FULL = ("--suite", "workspace", "--suite", "banking")
 
@@ -54,6 +55,21 @@ def test_vectors_are_a_row_of_the_table(program: Program) -> None:
     assert ended.returncode == 0
     assert ended.stdout.split()[:2] == ["vectors", "all"]
     assert ended.stdout.split()[3] == "0"
+
+
+def test_a_sum_says_that_the_vectors_are_not_in_it(program: Program) -> None:
+    words = ("--suite", "slack", "--suite", "banking", "--suite", "vectors", "--limit", "1")
+    ended = program.run("redteam", *words)
+    names = [line.partition("  ")[0] for line in ended.stdout.splitlines()[:4]]
+    assert names == ["slack", "banking", "vectors", "all but vectors"]
+    assert ended.stderr == "", "through a pipe nothing is said of what goes on"
+
+
+def test_at_a_terminal_it_is_said_which_suite_is_played(program: Program) -> None:
+    person = Person(program, "redteam", "--suite", "slack", "--limit", "1")
+    assert person.sees("playing slack, rules: all\n")
+    assert person.leaves() == 0
+    assert "questions" in person.screen.split("playing slack")[1]
 
 
 def test_the_vectors_of_one_area_are_tried_alone(program: Program) -> None:
