@@ -66,7 +66,7 @@ def call(words: list[str]) -> int:
     import typer
 
     from agentcli.cli.app import app
-    from agentcli.cli.help import in_our_words
+    from agentcli.cli.help import command_in, in_our_words
 
     # Typer hides the Click inside it, but not the family of its own error.
     usage_error = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
@@ -76,7 +76,7 @@ def call(words: list[str]) -> int:
     except typer.Abort:
         return 130
     except usage_error as error:
-        where = error.ctx.command_path if error.ctx else "agentcli"
+        where = error.ctx.command_path if error.ctx else command_in(words, app)
         complain(in_our_words(error), f"See: {where} --help")
         return 64
     return code if isinstance(code, int) else 0

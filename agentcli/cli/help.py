@@ -182,6 +182,17 @@ def in_our_words(error: Any) -> str:
     return str(unknown("option", error.option_name, known, ""))
 
 
+def command_in(words: list[str], app: typer.Typer) -> str:
+    """Return the command that a line begins with, for an error that does not know its own."""
+    command: Any = typer.main.get_command(app)
+    path = "agentcli"
+    for word in words:
+        if word not in shown(command):
+            break
+        command, path = shown(command)[word], f"{path} {word}"
+    return path
+
+
 def show_help(ctx: typer.Context) -> None:
     """Explain a command or a topic.
 

@@ -151,6 +151,8 @@ def test_help_alone_names_all_topics_and_commands(program: Program) -> None:
         (("help", "runs", "lits"), "there is no command `lits`; did you mean `list`", "runs"),
         (("help", "run", "x"), "there is no command `x`", "agentcli run --help"),
         (("tools", "show"), "NAME is missing", "agentcli tools show --help"),
+        (("runs", "export", "last", "--svg"), "requires an argument", "runs export --help"),
+        (("doctor", "--json=x"), "does not take a value", "agentcli doctor --help"),
         (("r\x1b[2Jm",), "there is no command `rm`", "agentcli --help"),
     ],
 )
