@@ -230,3 +230,4 @@ def test_names_in_messages_are_short_and_printable() -> None:
     assert one_of(map(str, range(14))).endswith("`11` or 2 more")
     assert nearest("TOLS", ["tools", "budget"]) == "tools"
     assert nearest("x", []) is None
+    assert nearest("name", ["unsafe", "rules"]) is None

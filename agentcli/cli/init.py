@@ -24,7 +24,8 @@ description: Works on this project.
 # Tools that ask you before each call, whatever their tier.
 # ask: [write_file]
 
-# What happens to a call of each tier: allow, ask or deny. Irreversible calls never run unasked.
+# What happens to a call of each tier: allow, ask or deny. No profile lets irreversible
+# calls run unasked; only a policy of your own that says `unsafe: true` can.
 # tiers:
 #   read_only: allow
 #   reversible: ask

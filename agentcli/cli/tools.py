@@ -84,6 +84,7 @@ def check(
 
     agentcli tools check
     """
+    from agentcli.cli.words import counted
     from agentcli.core.visible import visible
     from agentcli.tool.lint import lint
 
@@ -91,7 +92,7 @@ def check(
     findings = [(tool, line) for tool in tools for line in lint(tool)]
     for tool, line in findings:
         print(visible(f"{tool.path}: {line}"))
-    print(f"{len(tools)} tools, {len(findings)} findings")
+    print(f"{counted(len(tools), 'tool')}, {counted(len(findings), 'finding')}")
     return 1 if findings else 0
 
 

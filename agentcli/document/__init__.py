@@ -181,7 +181,7 @@ def joined(lines: list[str]) -> str:
 def nearest(word: str, names: Iterable[str]) -> str | None:
     """Return the name that was probably meant, or None."""
     known = {name.casefold(): name for name in names}
-    found = difflib.get_close_matches(word[:100].casefold(), list(known)[:1000], n=1, cutoff=0.6)
+    found = difflib.get_close_matches(word[:100].casefold(), list(known)[:1000], n=1, cutoff=0.65)
     return known[found[0]] if found else None
 
 

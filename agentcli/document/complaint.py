@@ -182,7 +182,8 @@ class _Complaint:
 
     def _unknown_key(self) -> str:
         known = [name for form in self.above for name in _fields(form)]
-        near = did_you_mean(str(self.at[-1]), known)
+        # Nobody is to take back what protects them for a slip of the pen.
+        near = did_you_mean(str(self.at[-1]), [name for name in known if name != "unsafe"])
         return f"unknown key{near or f'; known here: {one_of(known)}'}"
 
 

@@ -140,3 +140,7 @@ def test_each_command_names_what_is_wrong_in_a_manifest(
         assert (ended.returncode, ended.stdout) == (78, "")
         assert f"{path}:" in ended.stderr
         assert says in ended.stderr
+
+
+def test_one_tool_that_is_checked_is_counted_as_one(program: Program) -> None:
+    assert program.run("tools", "check", "shell").stdout == "1 tool, 0 findings\n"

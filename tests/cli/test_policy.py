@@ -428,3 +428,13 @@ def test_a_policy_that_is_named_and_not_there_is_found_by_the_check(program: Pro
     missing = "policies: there is no policy `strickt`; did you mean `strict`?"
     assert checked.stdout.splitlines()[0] == f"{path}:2:11: {missing}"
     assert checked.stdout.endswith(" 1 finding\n")
+
+
+def test_no_wrong_word_is_answered_with_the_key_that_takes_protection_back(
+    program: Program,
+) -> None:
+    for key in ("name", "unsave"):
+        path = program.folder / "p.yaml"
+        path.write_text(f"{key}: x\n")
+        checked = program.run("policy", "check", "p.yaml")
+        assert checked.stdout.startswith(f"p.yaml:1:1: {key}: unknown key; known here: ")
