@@ -94,7 +94,7 @@ RUNS = ["last", "20260102-100000-000bbb", "20260101-100000-000aaa"]
         (("tools", "show", "s"), ["search_text", "shell"]),
         (("tools", "check", "mi"), ["mine"]),
         (("tools", "call", "shell", ""), []),
-        (("help", "e"), ["exit-codes", "env"]),
+        (("help", "e"), ["exit-codes", "env", "exceptions"]),
         (("help", "too"), ["tools"]),
         (("help", "runs", "l"), ["list"]),
         (("help", "nope", ""), []),
