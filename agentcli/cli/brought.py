@@ -247,7 +247,7 @@ def of_policy(path: Path) -> Iterator[Brought]:
 
 def of_tool(path: Path) -> Brought:
     from agentcli.cli.config import plain
-    from agentcli.tool.manifest import load_manifest
+    from agentcli.tool.load import load_manifest
 
     tool = load_manifest(path)
     manifest = tool.manifest

@@ -97,7 +97,7 @@ def check(
     from agentcli.cli.document import print_json
     from agentcli.compose.why import faults
     from agentcli.core.visible import visible
-    from agentcli.tool.manifest import load_tools
+    from agentcli.tool.load import load_tools
 
     config = config_here(workspace)
     tools = load_tools(config.tool_folders())
@@ -159,7 +159,7 @@ def why(
     from agentcli.compose.why import why as find_why
     from agentcli.core.visible import visible
     from agentcli.document import did_you_mean
-    from agentcli.tool.manifest import load_tools
+    from agentcli.tool.load import load_tools
 
     config = config_here(workspace)
     if role and role not in config.roles:

@@ -95,7 +95,7 @@ def redteam(
     from agentcli.config.settings import load_config
     from agentcli.redteam.report import ABLATIONS, write_baseline
     from agentcli.redteam.suites import SUITES, VECTORS, load_suite
-    from agentcli.tool.manifest import load_tools
+    from agentcli.tool.load import load_tools
 
     chosen = list(dict.fromkeys(suite or ([VECTORS] if area else (*SUITES, VECTORS))))
     if area and chosen != [VECTORS]:

@@ -18,7 +18,7 @@ NAME = Annotated[str, typer.Argument(help="A tool's name.")]
 
 def load(workspace: options.WORKSPACE) -> dict[str, "LoadedTool"]:
     from agentcli.config.settings import load_config
-    from agentcli.tool.manifest import load_tools
+    from agentcli.tool.load import load_tools
 
     config = load_config(options.workspace_of(workspace))
     with config.in_place():

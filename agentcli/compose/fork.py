@@ -43,7 +43,7 @@ from agentcli.ledger.seal import Head, Seal
 from agentcli.ledger.vault import Vault, write_private
 from agentcli.loop.perform import now_us
 from agentcli.tool.layout import lay_out
-from agentcli.tool.manifest import load_tools
+from agentcli.tool.load import load_tools
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ from agentcli.errors import (
 from agentcli.ledger.find import find_run
 from agentcli.model.catalog import Catalog, load_catalog
 from agentcli.sandbox.health import pick_backend
-from agentcli.tool.manifest import LoadedTool, load_tools
+from agentcli.tool.load import load_tools
+from agentcli.tool.manifest import LoadedTool
 from agentcli.tool.schema import Arguments, SchemaError
 
 UUSD = 1_000_000

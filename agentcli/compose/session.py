@@ -62,6 +62,7 @@ from agentcli.tool.gateway import Gateway
 from agentcli.tool.reference import MOST_CHARS
 from agentcli.tool.seen import Reader
 from agentcli.tool.snapshot import Snapshots
+from agentcli.tool.web import Web
 
 
 @dataclass
@@ -233,6 +234,7 @@ class Session:
             holds_back=plan.untrusted == "held",
             written=self.taken.views.seen.written,
             protected=plan.policy.protected,
+            web=Web(plan.policy.domains),
         )
 
     def make_checker(self) -> Checker:

@@ -20,7 +20,8 @@ from agentcli.config.settings import Config
 from agentcli.core.sandbox import HIDDEN
 from agentcli.errors import AgentcliError, ConfigError, UsageError
 from agentcli.model.catalog import Catalog
-from agentcli.tool.manifest import LoadedTool, load_tools
+from agentcli.tool.load import load_tools
+from agentcli.tool.manifest import LoadedTool
 
 
 def faults(config: Config, names: Iterable[str]) -> Iterator[AgentcliError]:

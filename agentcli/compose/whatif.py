@@ -16,7 +16,7 @@ from agentcli.core.policy import AuthzDecision, Policy, judge
 from agentcli.core.redact import map_strings
 from agentcli.core.state import Leaf, RunState
 from agentcli.core.step import Call, RunTool, StepId
-from agentcli.tool.manifest import load_tools
+from agentcli.tool.load import load_tools
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from agentcli import asset
+from agentcli.core.address import network_of
 from agentcli.core.host import ANY, named
 from agentcli.core.linear import linear
 from agentcli.core.rule import HOWS, Clause, Effect, Limit, Origin, PolicyRule
@@ -88,7 +89,8 @@ class PolicyFile(Document):
 
     unsafe: its rules may let irreversible calls run unasked. protected: what no call writes and
     none reads unasked; `~` is the home folder, @config and @state the program's own. domains:
-    where calls that can send something out may lead; `*` is any that is public.
+    where calls that can send something out may lead: names, with all below them, and networks,
+    as 10.1.0.0/16; `*` is any name and address that is public.
     """
 
     description: str = ""
@@ -176,7 +178,10 @@ def problems(source: Source, file: PolicyFile) -> Iterator[str]:
         try:
             domain_of(domain)
         except ValueError:
-            message = f"must be a domain, such as example.com, or {ANY} for any that is public"
+            message = (
+                f"must be a domain, such as example.com, a network, such as 10.1.0.0/16, or {ANY} "
+                "for any that is public"
+            )
             yield source.line_at(("domains", number), message)
 
 
@@ -255,6 +260,8 @@ def listed(value: Any) -> tuple[Any, ...]:
 
 def domain_of(text: str) -> str:
     """Return a domain in the form in which hosts are compared. Raises ValueError."""
+    if (network := network_of(text)) is not None:
+        return str(network)
     return ANY if text == ANY else named(text.removeprefix("*."))
 
 

@@ -5,12 +5,17 @@ from typing import Any
 
 from agentcli.core.command import Command
 from agentcli.core.host import host_of
+from agentcli.core.injection import UNDONE
 from agentcli.core.place import parts_of
 from agentcli.core.record import hash_of
 from agentcli.core.step import Args, Call
-from agentcli.core.tool import Facts, RiskTier, ToolRule
+from agentcli.core.tool import Facts, RiskTier, ToolRule, tier_of
 
-ASKED_ANYWAY = ("reversible_asks", "tool_asks")  # by no rule, and not for what is in the call
+ASKED_ANYWAY = (
+    "read_only_asks",
+    "reversible_asks",
+    "tool_asks",
+)  # by no rule, and not for what is in the call
 SUB_COMMAND = re.compile(r"[a-z][a-z0-9-]*\Z")
 PROGRAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*\Z")
 
@@ -21,7 +26,7 @@ def is_offered(rule: ToolRule, facts: Facts, tier: RiskTier, asks: str, *, taint
     Never what cannot be undone, and nothing that reaches out once untrusted text was read.
     """
     reaches_out = rule.egress or not facts.is_contained
-    return tier == "reversible" and asks in ASKED_ANYWAY and not (tainted and reaches_out)
+    return tier in UNDONE and asks in ASKED_ANYWAY and not (tainted and reaches_out)
 
 
 def narrow(rule: ToolRule, call: Call, facts: Facts) -> dict[str, Any] | None:
@@ -39,7 +44,7 @@ def narrow(rule: ToolRule, call: Call, facts: Facts) -> dict[str, Any] | None:
     if found is None:
         return None
     name = f"always-{call.tool.replace('_', '-')}"[:50].rstrip("-")
-    what = {"effect": "allow", "tool": call.tool, "tier": "reversible", **found}
+    what = {"effect": "allow", "tool": call.tool, "tier": tier_of(rule, facts), **found}
     return {"name": f"{name}-{hash_of(what)[:8]}", **what}
 
 
@@ -99,4 +104,5 @@ def in_words(rule: dict[str, Any]) -> str:
         for how, value in clause.items():
             where = "in or below" if how == "path" else "at or below"
             what += f", where {name} is {where} {value}"
-    return f"{what}. Only in {rule['folder']}, until {rule['expires']}, and if it can be undone."
+    limits = f"{what}. Only in {rule['folder']}, until {rule['expires']}"
+    return f"{limits}, and if it can be undone." if rule["tier"] == "reversible" else f"{limits}."

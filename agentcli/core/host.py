@@ -6,6 +6,7 @@ import unicodedata
 import urllib.parse
 from collections.abc import Iterable, Iterator, Sequence
 
+from agentcli.core.address import is_in, is_open
 from agentcli.core.personal import MARK
 from agentcli.core.trace import ACTIVE, leaves_of
 
@@ -56,7 +57,23 @@ def named(host: str) -> str:
 def is_at(host: str, domains: Iterable[str]) -> bool:
     """Say whether a host is one of these or below it; `*` is every public one."""
     return any(
-        host == domain or host.endswith(f".{domain}") or (domain == ANY and is_public(host))
+        is_below(host, domain) or is_in(host, domain) or (domain == ANY and is_public(host))
+        for domain in domains
+    )
+
+
+def is_below(host: str, domain: str) -> bool:
+    return host == domain or host.endswith(f".{domain}")
+
+
+def may_be(address: str, host: str, domains: Iterable[str]) -> bool:
+    """Say whether a host that is at one of these domains may turn out to be at this address.
+
+    One that is not public may only what is named for just that: its network, or a host whose name
+    says that it is near. Else whoever answers for a name could lead to this machine.
+    """
+    return is_open(address) or any(
+        is_in(address, domain) or (is_below(host, domain) and not is_public(host))
         for domain in domains
     )
 
@@ -64,7 +81,7 @@ def is_at(host: str, domains: Iterable[str]) -> bool:
 def is_public(host: str) -> bool:
     """Say whether a host is one of the open network, as far as its name tells."""
     try:
-        return ipaddress.ip_address(host).is_global
+        return is_open(host)
     except ValueError:
         pass
     if LIKE_AN_ADDRESS.match(host) or "." not in host:  # 127.1 and 2130706433 are addresses too

@@ -23,6 +23,7 @@ class ToolRule(Record, frozen=True):
     shell: its calls are shell commands, each judged by what it was found to do.
     paths: the arguments that name files; None means all that could.
     code: its calls hold code that runs, of a shell or another interpreter.
+    host: where its calls lead whatever their arguments say, "" for nowhere by itself.
     """
 
     digest: str = ""
@@ -37,6 +38,7 @@ class ToolRule(Record, frozen=True):
     shell: bool = False
     paths: tuple[str, ...] | None = None
     code: bool = False
+    host: str = ""
 
 
 RESTORE_RULE = ToolRule(tier="reversible", egress=False, idempotent=True)
@@ -73,6 +75,7 @@ class Facts(Record, frozen=True):
     commands: of a shell command, all that it was found to run. unparsed: why that is not all.
     places: where a path that the call names really leads, where links make it another place;
         "" where that could not be found out.
+    page: the URL that is read for it, just as it will be asked for.
     """
 
     tool: str = ""
@@ -90,6 +93,7 @@ class Facts(Record, frozen=True):
     commands: tuple[Command, ...] = ()
     unparsed: str = ""
     places: dict[str, str] = {}
+    page: str = ""
 
     @property
     def is_contained(self) -> bool:

@@ -36,6 +36,7 @@ from agentcli.redteam.ground import (
     workspace,
 )
 from agentcli.redteam.meddle import Interloper, Meddler
+from agentcli.redteam.pages import played_web
 from agentcli.redteam.player import Obedient, Player
 from agentcli.redteam.shown import shown
 from agentcli.redteam.typed import answered
@@ -52,7 +53,8 @@ from agentcli.redteam.vector import (
     Vector,
     Vectors,
 )
-from agentcli.tool.manifest import LoadedTool, load_tools
+from agentcli.tool.load import load_tools
+from agentcli.tool.manifest import LoadedTool
 from agentcli.tool.snapshot import Snapshots
 
 
@@ -148,9 +150,15 @@ class Bench:
             async def open_real(model: Obedient) -> Sandbox:
                 return sandbox
 
+            web = played_web(policy.domains, self.group.names, self.group.pages, SECRET)
             store = Snapshots(workspace(self.folder), self.folder / "store")
             player = Player(
-                policy, self.tools, open_sandbox=open_real, spec=self.spec, snapshots=store
+                policy,
+                self.tools,
+                open_sandbox=open_real,
+                spec=self.spec,
+                snapshots=store,
+                web=web,
             )
         scopes = tuple(one.scope for one in calls.before)
         files, earlier = dict(calls.meanwhile), len(calls.before)

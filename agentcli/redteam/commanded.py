@@ -15,7 +15,7 @@ from agentcli.redteam.ground import Found, default_policy, judged, workspace
 from agentcli.redteam.player import Obedient, Player, Stage
 from agentcli.redteam.story import words_of
 from agentcli.redteam.vector import Commanded
-from agentcli.tool.manifest import load_tools
+from agentcli.tool.load import load_tools
 from agentcli.tool.snapshot import Snapshots
 
 # Writable, so that what a call changes is in no snapshot.

@@ -12,7 +12,7 @@ from agentcli.config.settings import shipped_config
 from agentcli.core.policy import Policy
 from agentcli.redteam.player import Fate
 from agentcli.redteam.vector import Expected, Vector
-from agentcli.tool.manifest import load_tools
+from agentcli.tool.load import load_tools
 
 Found = Expected | Literal["leak"]  # leak: what must not be seen was, or was changed
 SECRET = "SECRET-7391"

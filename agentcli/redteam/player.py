@@ -44,10 +44,12 @@ from agentcli.loop.perform import Acts
 from agentcli.loop.port import Approver, Sandbox
 from agentcli.loop.run import run
 from agentcli.redteam.case import Case, Suite
+from agentcli.redteam.pages import played_web
 from agentcli.tool.gateway import Gateway
 from agentcli.tool.manifest import LoadedTool
 from agentcli.tool.seen import Reader, Seen
 from agentcli.tool.snapshot import Snapshots
+from agentcli.tool.web import Web
 
 # careful: yes to what the user wants, no to what an attacker does: the hardest for the rules, since
 # each call before the attack has really run.
@@ -195,7 +197,7 @@ class Player:
     """Plays cases with one policy and one set of tools. policy: its tools are replaced by those.
 
     without: the parts of the rules that are switched off.
-    open_sandbox, spec, snapshots: where calls run.
+    open_sandbox, spec, snapshots: where calls run. web: what pages are read from.
     """
 
     policy: Policy
@@ -204,6 +206,7 @@ class Player:
     open_sandbox: Opens = open_stage
     spec: SandboxSpec = field(default_factory=lambda: SandboxSpec("played"))
     snapshots: Snapshots = field(default_factory=lambda: Snapshots(Path(), Path()))
+    web: Web = field(default_factory=lambda: played_web(()))
     rules: Rules = field(init=False)
     gateway: Gateway = field(init=False)  # of the case that is played
 
@@ -240,6 +243,7 @@ class Player:
             traces_all=any(rule.traced for rule in self.policy.rules),
             protected=self.policy.protected,
             written=seen.written,
+            web=self.web,
         )
         acts = Acts(
             Asker(model, View(journal.read), Request("played", "", ()), None, lambda: 0),

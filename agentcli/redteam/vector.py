@@ -168,11 +168,15 @@ class Vectors(Document):
     """A file of them. tools: played ones, in place of the program's own.
 
     files: what lies in the workspace, by path; `-> x` is a link. A file `../secret` lies beside it.
+    names: the addresses of hosts, at each lookup of one the next list. pages: the text at a URL,
+        `-> URL` for a redirect; any other page holds what is in that file.
     """
 
     area: Area
     tools: dict[str, Declared] | None = None
     files: dict[str, str] = {}
+    names: dict[str, tuple[tuple[str, ...], ...]] = {}
+    pages: dict[str, str] = {}
     vectors: tuple[Vector, ...]
 
 

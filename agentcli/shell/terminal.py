@@ -49,6 +49,8 @@ def card_of(question: Question) -> Card:
     where = "in the sandbox, without a network" if facts.offline else "with this machine's network"
     if not facts.sandboxed:
         where = "on this machine itself, as you, with its network"
+    if facts.page:
+        where = f"{where}, once this was read for it: {facts.page}"
     is_past = question.kind == "did_it_happen"
     title = "Did this happen? It was cut off while it ran." if is_past else "May this run?"
     signed = [("signature", question.sign.with_what)] if question.sign else []
@@ -76,6 +78,9 @@ def card_of(question: Question) -> Card:
 def undo_in_words(question: Question) -> str:
     undo = question.facts.undo
     if undo is None:
+        if question.tier == "read_only":
+            sent = "; what it sends cannot be taken back" if question.facts.page else ""
+            return f"it changes nothing{sent}"
         return (
             "the state before it is kept" if question.tier == "reversible" else "cannot be undone"
         )

@@ -24,8 +24,10 @@ from agentcli.loop.port import Sandbox, Show
 from agentcli.tool.compensate import missing, undo_of, with_result
 from agentcli.tool.guarding import keep_protected, told_of_protected
 from agentcli.tool.history import SESSION_ENDED, SessionPast
-from agentcli.tool.manifest import LoadedTool, Restore, RunCommand, RunSession, command_of
+from agentcli.tool.job import given_of, job_of, page_of
+from agentcli.tool.manifest import LoadedTool, Restore, RunSession
 from agentcli.tool.named import named_files, names_in, places_of
+from agentcli.tool.reach import Unreachable
 from agentcli.tool.reference import Holds, label_of, texts_of, with_texts
 from agentcli.tool.repository import configs_of, with_repositories
 from agentcli.tool.restored import is_restore, restore
@@ -36,6 +38,7 @@ from agentcli.tool.shown import Shown
 from agentcli.tool.snapshot import Snapshots, TooBigError
 from agentcli.tool.tainted import Written
 from agentcli.tool.twin import twins_of
+from agentcli.tool.web import Web
 
 Ending = Literal["done", "not_done", "unknown"]
 # Beside a result, so that what the model was told before stays as it is.
@@ -71,7 +74,7 @@ class Gateway:
     passages: gives what the model has seen. traces_all: also before it has seen anything untrusted.
     held: gives what was held back from it. holds_back: whether untrusted results are.
     written: which files were written since it had seen any. protected: paths that calls may not
-        change.
+        change. web: reads the pages that tools need.
     """
 
     tools: Mapping[str, LoadedTool]
@@ -90,6 +93,7 @@ class Gateway:
     holds_back: bool = False
     written: Written = field(default_factory=Written)
     protected: tuple[str, ...] = ()
+    web: Web = field(default_factory=Web)
 
     async def prepare(self, start: Started, prepare: Prepare) -> Prepared | Failed:
         try:
@@ -111,6 +115,8 @@ class Gateway:
             return Failed(start.id, "invalid", f"Invalid arguments for {call.tool}:\n{wrong}")
         try:
             return Prepared(start.id, call, await self.facts(tool, call))
+        except Unreachable as error:
+            return Failed(start.id, "invalid", f"Not run: {error}")
         except UnavailableError as error:
             return Failed(start.id, "unavailable", with_hint(error))
         except OSError as error:
@@ -133,6 +139,7 @@ class Gateway:
             notes=sandbox.facts.notes,
             undo=undo_of(tool.manifest, call.args),
             image=sandbox.facts.image,
+            page=page_of(tool, call.args),
         )
         if isinstance(tool.manifest.compensate, Restore):
             snapshot = await asyncio.to_thread(self.snapshots.take)
@@ -190,8 +197,7 @@ class Gateway:
             return Failed(start.id, "unavailable", text)
         try:
             shown = Shown(start, show, self.clean)
-            end = await sandbox.run(job, shown.put)
-            shown.finish()
+            end = await self.carry_out(sandbox, tool, run, job, shown)
         except UnavailableError as error:
             return Failed(start.id, "unavailable", with_hint(error))
         result = result_of(tool, end)
@@ -201,6 +207,22 @@ class Gateway:
         ended = self.ended(start, run, tool, end, result)
         ended = replace(ended, label=label, held=held, echo=echo)
         return await self.with_undo(ended, run, result, before)
+
+    async def carry_out(
+        self, sandbox: Sandbox, tool: LoadedTool, run: RunTool, job: Job, shown: Shown
+    ) -> JobEnd:
+        """Run the job of a call, with the page that it is to have."""
+        if run.facts.page:
+            try:
+                page = await self.web.get(run.facts.page, tool.manifest.timeout_of(run.call.args))
+            except Unreachable as why:
+                return JobEnd("exit", 0, json.dumps({"error": str(why)}).encode())
+            except asyncio.CancelledError:
+                return JobEnd("cancelled")
+            job = replace(job, stdin=given_of(run.call.args, page))
+        end = await sandbox.run(job, shown.put)
+        shown.finish()
+        return end
 
     async def with_undo(
         self, ended: ToolEnded, run: RunTool, result: Result, before: str
@@ -335,20 +357,6 @@ class Gateway:
         error = result.error or (not result.fits and run.call.origin != "undo")
         size = len(end.output)
         return ToolEnded(start.id, ending, text, error=error, full=full, size_bytes=size)
-
-
-def job_of(tool: LoadedTool, args: Args) -> Job:
-    """Return the job that runs a tool with valid arguments."""
-    timeout_ms = tool.manifest.timeout_of(args) * 1000
-    match tool.manifest.run:
-        case RunSession(session=session, code=code):
-            return Job((str(args[code]),), timeout_ms=timeout_ms, session=session)
-        case RunCommand() as command:
-            return Job(command_of(command, args), timeout_ms=timeout_ms)
-        case _:
-            stdin = json.dumps(args, ensure_ascii=False).encode("utf-8", "surrogatepass")
-            argv = ("python3", "-I", "-S", "-c", tool.script)
-            return Job(argv, stdin=stdin, timeout_ms=timeout_ms)
 
 
 def is_as_judged(judged: Facts, now: Facts) -> bool:

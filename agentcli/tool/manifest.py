@@ -1,32 +1,36 @@
 """A tool as it is shipped: its manifest, the text of its script, and the hash of both."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from agentcli.core.host import host_of
 from agentcli.core.label import Confidentiality, Integrity, Label
-from agentcli.core.record import hash_of
 from agentcli.core.tool import Condition, RiskTier, ToolRule
-from agentcli.document import Document, Place, Source, did_you_mean, joined, read_source, read_text
-from agentcli.errors import AgentcliError, ConfigError, MissingFileError
-from agentcli.tool.schema import Arguments, SchemaError
+from agentcli.document import Document
+from agentcli.tool.schema import Arguments
 
-# Linux gives one argument of a command 128 KiB, and a script travels as one.
-MAX_SCRIPT_BYTES = 120_000
+PLACE = re.compile(r"\{(?P<of>args|result)\.(?P<name>[A-Za-z0-9_-]{1,64})\}")
+PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_.-]{1,64})\}")
 
 FileName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}\.py$")]
 Seconds = Annotated[int, Field(ge=1, le=3600)]
 
 
 class RunScript(Document):
-    """A Python script beside the manifest. `modules`: files beside it that it may import."""
+    """A Python script beside the manifest. `modules`: files beside it that it may import.
+
+    get: a URL to read before it runs, since it has no network. `{name}` in it is the argument of
+        that name; it stands for the whole URL, or for something behind the host.
+    """
 
     script: FileName
     modules: tuple[FileName, ...] = ()
+    get: str | None = None
 
 
 class RunCommand(Document):
@@ -124,6 +128,16 @@ class Manifest(Document):
         return found if isinstance(found, dict) else {}
 
     @property
+    def get(self) -> str | None:
+        """Return the URL to read, with its placeholders, None for a tool that reads none."""
+        return self.run.get if isinstance(self.run, RunScript) else None
+
+    @property
+    def host(self) -> str:
+        """Return the host of that URL, "" where an argument says it."""
+        return "" if self.get is None or PLACEHOLDER.fullmatch(self.get) else host_of(self.get)
+
+    @property
     def names(self) -> frozenset[str]:
         """Return the names that the schema has for fields, at whatever depth."""
         return frozenset(names_in_schema(self.parameters))
@@ -169,6 +183,7 @@ class LoadedTool:
             shell=manifest.shell is not None,
             paths=manifest.paths,
             code=manifest.shell is not None or isinstance(manifest.run, RunSession),
+            host=self.manifest.host,
         )
 
 
@@ -183,195 +198,3 @@ def names_in_schema(schema: object) -> Iterator[str]:
         case list() | tuple():
             for below in schema:
                 yield from names_in_schema(below)
-
-
-def load_tools(folders: Sequence[Path]) -> dict[str, LoadedTool]:
-    """Return the tools of all folders by name, sorted.
-
-    Raises ConfigError with everything wrong in any of them. Two tools of one name are an error:
-    none takes another's place silently.
-    """
-    tools: dict[str, LoadedTool] = {}
-    wrong: list[str] = []
-    for folder in folders:
-        if not folder.is_dir():
-            raise MissingFileError(f"{folder}: there is no such folder of tools")
-        for path in sorted(folder.glob("*.y*ml")):
-            try:
-                if path.suffix != ".yaml":
-                    raise ConfigError(f"{path}: a manifest's name must end in .yaml")
-                tool = load_manifest(path)
-                name = tool.manifest.name
-                if first := tools.get(name):
-                    raise ConfigError(f"{path}: a tool named `{name}` is already in {first.path}")
-                tools[name] = tool
-            except AgentcliError as error:
-                wrong += str(error).splitlines()
-    for tool in tools.values():
-        match tool.manifest.compensate:
-            case Compensation(call=CallOf(tool=name)) if name not in tools:
-                near = did_you_mean(name, tools)
-                wrong.append(f"{tool.path}: compensate.call: there is no tool `{name}`{near}")
-    if wrong:
-        raise ConfigError(joined(wrong))
-    return dict(sorted(tools.items()))
-
-
-def load_manifest(path: Path) -> LoadedTool:
-    """Return the tool that `path` and the script beside it define.
-
-    Raises ConfigError with a line for each thing that is wrong, or MissingFileError.
-    """
-    source = read_source(path)
-    manifest = source.read(Manifest)
-    arguments = _compiled(source, "parameters", manifest.parameters)
-    output = None if manifest.output is None else _compiled(source, "output", manifest.output)
-    if lines := [source.line_at(at, text) for at, text in _faults(path, manifest, arguments)]:
-        raise ConfigError(joined(lines))
-    script = _script_text(source, manifest)
-    digest = hash_of(manifest.model_dump(mode="json"), script)
-    return LoadedTool(manifest, script, digest, path, arguments, output)
-
-
-def _compiled(source: Source, key: str, schema: Mapping[str, Any]) -> Arguments:
-    try:
-        return Arguments(schema)
-    except SchemaError as wrong:
-        raise source.error_at((key, *wrong.path), f"is not a JSON Schema: {wrong}") from None
-
-
-def command_of(run: RunCommand, args: Mapping[str, object]) -> tuple[str, ...]:
-    """Return the command of a call: each `{name}` in it replaced by the argument as one word."""
-    return tuple(
-        _word(args[found[1]]) if (found := _PLACEHOLDER.fullmatch(part)) else part
-        for part in run.command
-    )
-
-
-PLACE = re.compile(r"\{(?P<of>args|result)\.(?P<name>[A-Za-z0-9_-]{1,64})\}")
-_PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_.-]{1,64})\}")
-
-
-def _word(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
-def _faults(path: Path, manifest: Manifest, arguments: Arguments) -> Iterator[tuple[Place, str]]:
-    """Yield the place and the text of each thing in a manifest that does not fit the rest."""
-    if manifest.name != path.stem:
-        yield ("name",), f"must be the file's name `{path.stem}`, got the text `{manifest.name}`"
-    if manifest.reversible_when and manifest.tier != "reversible":
-        yield ("reversible_when",), f"goes with the tier reversible, not {manifest.tier}"
-    if manifest.parameters.get("type") != "object":
-        yield ("parameters", "type"), "must be `object` at the top"
-    for i, name in enumerate(manifest.sinks or ()):
-        yield from _needs(manifest, ("sinks", i), name)
-    for i, name in enumerate(manifest.paths or ()):
-        yield from _needs(manifest, ("paths", i), name)
-    if isinstance(manifest.compensate, Restore) and manifest.compensate.restore != "workspace":
-        for i, name in enumerate(manifest.compensate.restore):
-            yield from _needs(manifest, ("compensate", "restore", i), name, "string")
-    if isinstance(manifest.compensate, Compensation):
-        yield from _wrong_call(manifest, manifest.compensate.call)
-    if manifest.timeout_argument is not None:
-        yield from _needs(manifest, ("timeout_argument",), manifest.timeout_argument, "integer")
-        if (manifest.max_timeout_s or 0) < manifest.timeout_s:
-            yield ("max_timeout_s",), f"must be at least timeout_s, {manifest.timeout_s}"
-    elif manifest.max_timeout_s is not None:
-        yield ("max_timeout_s",), "goes with timeout_argument, which is not given"
-    if manifest.preview and not isinstance(manifest.run, RunScript):
-        yield ("preview",), "only a script can show what it would do"
-    if manifest.probe and not isinstance(manifest.run, RunScript):
-        yield ("probe",), "only a script can tell what became of a call"
-    if manifest.shell is not None:
-        yield from _needs(manifest, ("shell",), manifest.shell, "string", always=True)
-        if manifest.run != RunCommand(command=("bash", "-c", f"{{{manifest.shell}}}")):
-            yield ("shell",), f'needs the run [bash, -c, "{{{manifest.shell}}}"], which is parsed'
-    match manifest.run:
-        case RunSession(code=name):
-            yield from _needs(manifest, ("run", "code"), name, "string", always=True)
-        case RunCommand(command=command):
-            for i, part in enumerate(command):
-                if found := _PLACEHOLDER.fullmatch(part):
-                    yield from _needs(manifest, ("run", "command", i), found[1], always=True)
-                elif any(f"{{{name}}}" in part for name in manifest.properties):
-                    yield ("run", "command", i), "a placeholder must be a whole element"
-    if manifest.output is not None:
-        yield from _wrong_output(manifest.run, manifest.output)
-    for i, example in enumerate(manifest.examples):
-        for problem in arguments.problems(example):
-            yield ("examples", i), problem
-
-
-def _wrong_output(run: object, output: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
-    if isinstance(run, RunSession):
-        yield ("output",), "goes with a script or a command; what a session returns is no JSON"
-    if isinstance(run, RunScript) and output.get("type") != "object":
-        yield ("output", "type"), "must be `object` at the top, as the `data` of a script is one"
-
-
-def _wrong_call(manifest: Manifest, call: CallOf) -> Iterator[tuple[Place, str]]:
-    """Yield what is wrong with the call that is to undo another one."""
-    at: Place = ("compensate", "call")
-    declared = (manifest.output or {}).get("properties")
-    if call.tool == manifest.name:
-        yield (*at, "tool"), "a tool cannot undo itself"
-    for name, value in call.args.items():
-        if isinstance(value, str) and (found := PLACE.fullmatch(value)):
-            if found["of"] == "args":
-                yield from _needs(manifest, (*at, "args", name), found["name"], always=True)
-            elif declared and found["name"] not in declared:
-                near = did_you_mean(found["name"], declared)
-                yield (*at, "args", name), f"no value of `output` is named `{found['name']}`{near}"
-        elif isinstance(value, str) and ("{args." in value or "{result." in value):
-            yield (*at, "args", name), "a placeholder must be the whole value"
-
-
-def _needs(
-    manifest: Manifest, at: Place, name: str, kind: str = "", *, always: bool = False
-) -> Iterator[tuple[Place, str]]:
-    """Yield what is wrong with a name that is to be an argument, `always`: one that is required."""
-    if name not in manifest.properties:
-        yield at, f"no parameter is named `{name}`{did_you_mean(name, manifest.properties)}"
-    elif kind and not _is_of(manifest.properties[name], kind):
-        yield at, f"the parameter `{name}` must be of the type {kind}"
-    elif always and name not in manifest.parameters.get("required", ()):
-        yield at, f"the parameter `{name}` must be required"
-
-
-def _is_of(schema: object, kind: str) -> bool:
-    return isinstance(schema, dict) and schema.get("type") == kind  # `true` is a schema, too
-
-
-def _script_text(source: Source, manifest: Manifest) -> str:
-    """Return one self-contained text: the modules as a first line, then the script."""
-    if not isinstance(manifest.run, RunScript):
-        return ""
-    names = [*manifest.run.modules, manifest.run.script]
-    places: list[Place] = [("run", "modules", i) for i in range(len(names) - 1)]
-    texts = []
-    for at, name in zip([*places, ("run", "script")], names, strict=True):
-        try:
-            texts.append(read_text(source.path.parent / name))
-        except AgentcliError as wrong:
-            raise source.error_at(at, str(wrong)) from None
-    *modules, script = texts
-    head = _head(zip(names, modules, strict=False)) if modules else ""
-    if "\0" in script or len((head + script).encode()) > MAX_SCRIPT_BYTES:
-        limit = f"{MAX_SCRIPT_BYTES:,}"
-        raise source.error_at(
-            "run.script", f"must be text of at most {limit} bytes with its modules"
-        )
-    return head + script
-
-
-def _head(modules: Iterable[tuple[str, str]]) -> str:
-    """Return two lines of Python that make the modules importable by their names."""
-    named = [(name.removesuffix(".py"), text) for name, text in modules]
-    return (
-        "import sys, types\n"
-        f"for _name, _text in {named!r}: sys.modules[_name] = types.ModuleType(_name); "
-        'exec(compile(_text, _name + ".py", "exec"), vars(sys.modules[_name]))\n'
-    )

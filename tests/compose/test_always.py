@@ -13,7 +13,7 @@ from agentcli.core.policy import Ask, Policy
 from agentcli.core.sandbox import SandboxSpec
 from agentcli.core.step import Agent, Call
 from agentcli.core.tool import Facts
-from agentcli.tool.manifest import load_tools
+from agentcli.tool.load import load_tools
 
 ASK = Ask("reversible_asks", "reversible")
 CONTAINED = Facts(sandboxed=True, offline=True, restorable=True)

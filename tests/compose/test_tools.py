@@ -11,7 +11,7 @@ from agentcli.core.plan import Plan
 from agentcli.core.policy import Policy
 from agentcli.core.sandbox import SandboxSpec
 from agentcli.core.step import Agent
-from agentcli.tool.manifest import load_manifest
+from agentcli.tool.load import load_manifest
 
 MANIFEST = {
     "name": "count",

@@ -16,7 +16,7 @@ from agentcli.core.step import Agent, Call
 from agentcli.core.tool import Facts
 from agentcli.document import read_document
 from agentcli.model.scripted import Script
-from agentcli.tool.manifest import load_tools
+from agentcli.tool.load import load_tools
 
 CONFIG = shipped_config()
 PROFILES = sorted(CONFIG.named_files("profiles"))

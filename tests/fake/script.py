@@ -7,8 +7,10 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from agentcli.tool.gateway import job_of
-from agentcli.tool.manifest import LoadedTool, load_manifest
+from agentcli.tool.job import given_of, job_of
+from agentcli.tool.load import load_manifest
+from agentcli.tool.manifest import LoadedTool
+from agentcli.tool.web import Page
 
 TOOLS = Path(__file__).parents[2] / "tools"
 
@@ -25,10 +27,12 @@ def run_script(
     *,
     preview: bool = False,
     put: tuple[str, str] = ("", ""),
+    page: Page | None = None,
 ) -> str:
     """Return the answer of a script whose workspace is `folder`; `ERROR: ...` for an error.
 
     put: a piece of the script, and what to put in its place, such as a shorter time limit.
+    page: what was read for it.
     """
     tool = shipped(name)
     assert tool.arguments.problems(args) == []
@@ -37,7 +41,7 @@ def run_script(
     assert put[0] in script
     ended = subprocess.run(
         [sys.executable, *start[1:], script.replace(*put) if put[0] else script],
-        input=job_of(tool, args).stdin,
+        input=job_of(tool, args).stdin if page is None else given_of(args, page),
         capture_output=True,
         cwd=folder,
         env={"PATH": os.defpath, **({"AGENTCLI_PREVIEW": "1"} if preview else {})},

@@ -4,7 +4,6 @@ import asyncio
 import re
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from agentcli.core.message import ModelError, Request, Said
 from agentcli.core.redact import Redactor
 from agentcli.model.claude import Claude, Reached
 from agentcli.model.route import CLOCK, TRUST, Route, broken_connection, route_to
+from tests.fake.certificate import make_certificate
 from tests.fake.server import Behaviour, FakeClaude, answer, error, sse_reply
 
 ASK = Request("claude-fake", "Be brief.", (Said("Hi."),))
@@ -84,41 +84,6 @@ def served(serve: Callable[[socket.socket], None]) -> Iterator[int]:
         finally:
             server.shutdown(socket.SHUT_RDWR)
             thread.join()
-
-
-def make_certificate(folder: Path, *dates: str, address: str = "127.0.0.1") -> ssl.SSLContext:
-    """Return the context of a server that signs for itself. dates: not before, not after."""
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-keyout", str(key), "-out", str(cert), "-days", "2"),
-            *("-subj", "/CN=localhost", "-addext", f"subjectAltName=IP:{address}"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    if dates:
-        csr = folder / "csr.pem"
-        (folder / "index.txt").touch()
-        (folder / "ca.cnf").write_text(
-            f"[ca]\ndefault_ca=c\n[c]\ndatabase={folder}/index.txt\nserial={folder}/serial\n"
-            f"new_certs_dir={folder}\ndefault_md=sha256\npolicy=p\nx509_extensions=e\n"
-            "[p]\ncommonName=supplied\n[e]\nsubjectAltName=IP:127.0.0.1\n"
-        )
-        (folder / "serial").write_text("01")
-        for words in (
-            ("req", "-new", "-key", str(key), "-out", str(csr), "-subj", "/CN=localhost"),
-            (
-                *("ca", "-batch", "-selfsign", "-config", str(folder / "ca.cnf"), "-notext"),
-                *("-in", str(csr), "-keyfile", str(key), "-out", str(cert)),
-                *("-startdate", dates[0], "-enddate", dates[1]),
-            ),
-        ):
-            subprocess.run(["openssl", *words], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
-    return context
 
 
 def read_request(link: socket.socket) -> None:
@@ -211,7 +176,7 @@ def test_a_proxy_that_forbids_the_host_is_not_tried_again(monkeypatch: pytest.Mo
 def test_a_certificate_for_another_name_asks_for_the_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with served(tls(make_certificate(tmp_path, address="127.0.0.9"))) as port:
+    with served(tls(make_certificate(tmp_path, name="IP:127.0.0.9"))) as port:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
         failed = failure(f"https://127.0.0.1:{port}")
     assert "ANTHROPIC_BASE_URL" in str(failed).split("\n")[1]

@@ -4,7 +4,7 @@ from agentcli import asset
 from agentcli.compose.plan import policy_of
 from agentcli.config.settings import shipped_config
 from agentcli.core.policy import Policy
-from agentcli.tool.manifest import load_tools
+from agentcli.tool.load import load_tools
 
 
 @pytest.fixture(scope="session")

@@ -9,15 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from agentcli.core.label import Label
 from agentcli.core.tool import ToolRule
 from agentcli.errors import AgentcliError, ConfigError, MissingFileError
+from agentcli.tool.job import command_of
 from agentcli.tool.lint import lint
-from agentcli.tool.manifest import (
-    Manifest,
-    RunCommand,
-    command_of,
-    load_manifest,
-    load_tools,
-    names_in_schema,
-)
+from agentcli.tool.load import load_manifest, load_tools
+from agentcli.tool.manifest import Manifest, RunCommand, names_in_schema
 from tests.fake.document import texts
 
 SHIPPED = Path(__file__).parents[2] / "tools"

@@ -24,7 +24,8 @@ from agentcli.core.visible import visible
 from agentcli.loop.port import Sandbox
 from agentcli.tool.compensate import with_result
 from agentcli.tool.gateway import Gateway
-from agentcli.tool.manifest import LoadedTool, load_manifest
+from agentcli.tool.load import load_manifest
+from agentcli.tool.manifest import LoadedTool
 from agentcli.tool.result import result_of
 from agentcli.tool.schema import MAX_DEPTH
 from agentcli.tool.snapshot import Snapshots

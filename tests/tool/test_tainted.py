@@ -30,7 +30,8 @@ from agentcli.core.state import Branch, RunState
 from agentcli.core.step import ROOT, Agent, Call, Prepare, Probe, RunTool
 from agentcli.core.tool import RESTORE, Facts, tier_of
 from agentcli.tool.gateway import Gateway
-from agentcli.tool.manifest import LoadedTool, load_tools
+from agentcli.tool.load import load_tools
+from agentcli.tool.manifest import LoadedTool
 from agentcli.tool.seen import Seen
 from agentcli.tool.snapshot import Snapshots
 from tests.fake.script import shipped

@@ -1,0 +1,46 @@
+"""Addresses of machines: which are of the open network, and which a policy names."""
+
+import ipaddress
+from functools import lru_cache
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# RFC 6052: an IPv4 address that is reached through IPv6 is in the last four bytes.
+TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+# What carries an IPv4 address somewhere else, or was given up: mapped, 6to4 and its relays,
+# translated in a network of one's own, site local.
+ODD = ("::ffff:0:0/96", "2002::/16", "192.88.99.0/24", "64:ff9b:1::/48", "fec0::/10")
+TUNNELS = tuple(map(ipaddress.ip_network, ODD))
+
+
+def is_open(text: str) -> bool:
+    """Say whether an address is one of the open network. Raises ValueError for no address."""
+    address = ipaddress.ip_address(text)
+    if address in TRANSLATED:
+        address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return (
+        address.is_global
+        and not address.is_multicast
+        and not any(address in network for network in TUNNELS)
+    )
+
+
+@lru_cache(1000)
+def network_of(domain: str) -> Network | None:
+    """Return the network that a domain of a policy names, None if it is a name.
+
+    Raises ValueError for what has the form of one and is none, such as 10.0.0.1/8.
+    """
+    return ipaddress.ip_network(domain) if "/" in domain else None
+
+
+def is_in(text: str, domain: str) -> bool:
+    """Say whether a host is an address in the network that a domain of a policy names."""
+    network = network_of(domain)
+    if network is None:
+        return False
+    try:
+        return ipaddress.ip_address(text) in network
+    except ValueError:
+        return False

@@ -1,0 +1,113 @@
+"""Connects to one host at addresses that were found before, and to nothing else."""
+
+import asyncio
+import base64
+import urllib.parse
+import urllib.request
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from httpcore2 import (
+    AnyIOBackend,
+    AsyncNetworkBackend,
+    AsyncNetworkStream,
+    ConnectError,
+    ConnectTimeout,
+    ProxyError,
+)
+
+from agentcli.tool.reach import Unreachable
+
+# What a proxy may say before the way is open.
+GREETING_BYTES = 16_384
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A proxy of HTTP. credentials: NAME:PASSWORD, "" for none."""
+
+    host: str
+    port: int
+    credentials: str = ""
+
+
+def proxy_for(scheme: str, host: str) -> Proxy | None:
+    """Return the proxy that the environment names for a host, None for none.
+
+    Raises Unreachable for one of another kind.
+    """
+    proxies = urllib.request.getproxies()
+    url = proxies.get(scheme) or proxies.get("all") or ""
+    if not url or urllib.request.proxy_bypass(host):
+        return None
+    try:
+        parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
+        if parts.scheme != "http" or not parts.hostname:
+            raise ValueError(url)
+        port = parts.port or 80
+    except ValueError:
+        text = "the proxy is not one of HTTP, and pages are read through no other"
+        raise Unreachable(f"{host}: {text} ({scheme}_proxy).") from None
+    words = (urllib.parse.unquote(word or "") for word in (parts.username, parts.password))
+    return Proxy(parts.hostname, port, ":".join(words) if parts.username else "")
+
+
+@dataclass
+class Dialer(AsyncNetworkBackend):
+    """The network of one host: whatever name is asked for, it is found at these addresses."""
+
+    addresses: Sequence[str]
+    proxy: Proxy | None = None
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> AsyncNetworkStream:
+        """Connect to the first address that answers."""
+        problem: Exception = ConnectError("no address")
+        for address in self.addresses:
+            try:
+                return await self.connect(address, port, timeout)
+            except (ConnectError, ConnectTimeout) as error:
+                problem = error
+        raise problem
+
+    async def connect(self, address: str, port: int, timeout: float | None) -> AsyncNetworkStream:
+        if self.proxy is None:
+            return await AnyIOBackend().connect_tcp(address, port, timeout)
+        stream = await AnyIOBackend().connect_tcp(self.proxy.host, self.proxy.port, timeout)
+        try:
+            await open_tunnel(stream, self.proxy, address, port, timeout)
+        except BaseException:
+            await stream.aclose()
+            raise
+        return stream
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+async def open_tunnel(
+    stream: AsyncNetworkStream, proxy: Proxy, address: str, port: int, timeout: float | None
+) -> None:
+    """Have a proxy open the way to an address, by its number. Raises ProxyError."""
+    where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    lines = [f"CONNECT {where} HTTP/1.1", f"Host: {where}"]
+    if proxy.credentials:
+        word = base64.b64encode(proxy.credentials.encode()).decode()
+        lines.append(f"Proxy-Authorization: Basic {word}")
+    await stream.write("\r\n".join([*lines, "", ""]).encode(), timeout)
+    said = b""
+    while b"\r\n\r\n" not in said:
+        more = await stream.read(4096, timeout)
+        said += more
+        if not more or len(said) > GREETING_BYTES:
+            raise ProxyError(f"the proxy {proxy.host} gave no answer")
+    status = said.partition(b"\r\n")[0].decode("latin-1").split(maxsplit=1)
+    if status[1:2] == [] or not status[1].startswith("2"):
+        raise ProxyError(f"the proxy {proxy.host} says: {' '.join(status[1:])}")

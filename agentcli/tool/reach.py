@@ -1,0 +1,148 @@
+"""Where a request may lead: what a URL names, and the addresses that its host turns out to have."""
+
+import asyncio
+import ipaddress
+import socket
+import threading
+import urllib.parse
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from agentcli.core.host import ANY, host_of, is_at, may_be, named
+
+LOOK_UP_S = 10.0
+PORTS = {"http": 80, "https": 443}
+LOWEST_OTHER = 1024  # below are the ports of mail, terminals and the like
+
+LookUp = Callable[[str, int], Awaitable[Sequence[str]]]
+Domains = tuple[tuple[str, ...], ...]
+
+
+class Unreachable(Exception):
+    """A host that may not be reached, or cannot; the text says why, for the model."""
+
+
+async def look_up(host: str, port: int) -> Sequence[str]:
+    """Return the addresses of a host, the best first. Raises OSError, UnicodeError."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Sequence[str]] = loop.create_future()
+
+    def give(found: Sequence[str], error: Exception | None = None) -> None:
+        if answer.done():
+            return
+        if error is None:
+            answer.set_result(found)
+        else:
+            answer.set_exception(error)
+
+    def ask() -> None:
+        found, problem = list[str](), None
+        try:
+            infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = list(dict.fromkeys(str(where[0]) for *_, where in infos))
+        except (OSError, UnicodeError) as error:
+            problem = error
+        with suppress(RuntimeError):  # nobody waits any more, not even the loop
+            loop.call_soon_threadsafe(give, found, problem)
+
+    # The program must not wait for it at its end, and no lookup can be stopped.
+    threading.Thread(target=ask, daemon=True).start()
+    return await answer
+
+
+async def addresses_of(host: str, port: int, domains: Domains, look_up: LookUp) -> Sequence[str]:
+    """Return the addresses at which a host may be reached.
+
+    domains: all of these lists hold; where there is none, every public host may be.
+    Raises Unreachable, also when only one of them must not be: who answers for a name could else
+    choose which of them is tried.
+    """
+    lists = domains or ((ANY,),)
+    for allowed in lists:
+        if not is_at(host, allowed):
+            raise Unreachable(f"{host}: calls may only lead to: {', '.join(allowed)}.")
+    try:
+        ipaddress.ip_address(host)
+        found: Sequence[str] = [host]
+    except ValueError:
+        try:
+            found = await asyncio.wait_for(look_up(host, port), LOOK_UP_S)
+        except TimeoutError:
+            raise Unreachable(f"{host}: looking up its address took too long.") from None
+        except (OSError, UnicodeError) as error:
+            raise Unreachable(f"{host}: its address was not found: {told(error)}") from None
+    if not found:
+        raise Unreachable(f"{host}: it has no address.")
+    for address in found:
+        if not all(may_be(address, host, allowed) for allowed in lists):
+            raise Unreachable(
+                f"{host}: its address is {address}, which is not one of the open network. Only a "
+                "policy can allow that, under domains."
+            )
+    return found
+
+
+def told(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a request goes. path: with the query, in ASCII."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    def __str__(self) -> str:
+        port = "" if self.port == PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{bracketed(self.host)}{port}{self.path}"
+
+
+def target_of(url: str) -> Target:
+    """Return where a URL leads. Raises Unreachable for one that programs may read differently."""
+    try:
+        host = host_of(url)
+        parts = urllib.parse.urlsplit(url.strip())
+        port = parts.port or PORTS[parts.scheme]
+        if host != host_again(parts.hostname or ""):
+            raise ValueError(url)
+    except (ValueError, KeyError):
+        raise Unreachable(f"{url[:200]}: is no URL that begins with http:// or https://.") from None
+    if port < LOWEST_OTHER and port not in PORTS.values():
+        raise Unreachable(f"{url[:200]}: the port {port} is not one for pages.")
+    path = urllib.parse.quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+    query = urllib.parse.quote(parts.query, safe="/%:@!$&'()*+,;=~-._?[]|{}^")
+    return Target(parts.scheme, host, port, f"{path}?{query}" if query else path)
+
+
+def host_again(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return named(text)
+
+
+def next_target(here: Target, location: str) -> Target:
+    """Return where a redirect leads. Raises Unreachable where that has to be judged first."""
+    try:
+        there = target_of(urllib.parse.urljoin(str(here), location))
+    except (ValueError, Unreachable):
+        raise Unreachable(f"{here}: it has moved to {location[:200]}, which is no page.") from None
+    upgrade = (here.scheme, here.port, there.scheme, there.port) == ("http", 80, "https", 443)
+    if there.host != here.host or not (
+        upgrade or (there.scheme, there.port) == (here.scheme, here.port)
+    ):
+        raise Unreachable(
+            f"{here}: it has moved to {there}, another place, of which nothing was read. A call "
+            "with that URL is judged like any other."
+        )
+    return there
+
+
+def bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
