@@ -19,7 +19,7 @@ COLOR_OF_TIER = {
 }
 COLOR_OF_POWER = {"reads": "green", "writes": "yellow"}
 # The card's own words for what it says beside the call.
-OWN_WORDS = ("why", "where", "undo", "note", "signature")
+OWN_WORDS = ("why", "reads", "where", "undo", "note", "signature")
 PLAIN_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 COMMAND_CHARS = 200  # of each in the list; the whole text stands above it
 

@@ -49,8 +49,6 @@ def card_of(question: Question) -> Card:
     where = "in the sandbox, without a network" if facts.offline else "with this machine's network"
     if not facts.sandboxed:
         where = "on this machine itself, as you, with its network"
-    if facts.page:
-        where = f"{where}, once this was read for it: {facts.page}"
     is_past = question.kind == "did_it_happen"
     title = "Did this happen? It was cut off while it ran." if is_past else "May this run?"
     signed = [("signature", question.sign.with_what)] if question.sign else []
@@ -61,6 +59,7 @@ def card_of(question: Question) -> Card:
         arguments=question.call.args,
         facts=[
             *signed,
+            *([("reads", f"{facts.page}, from here")] if facts.page else []),
             ("where", where),
             ("undo", undo_in_words(question)),
             *(("note", note) for note in facts.notes),

@@ -1,0 +1,143 @@
+"""Pages of a server on this machine, read by the installed program."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cli.conftest import Program, call
+from tests.cli.test_own_tool import MANIFEST
+from tests.fake.site import Played, Site, moved, page
+
+PAGE = page(b"<title>Guide</title><p>Hello <a href=b>there</a><p hidden>secret")
+SHIPPED = Path(__file__).parents[2] / "configs" / "policies" / "default.yaml"
+
+
+def allow(program: Program, *domains: str) -> tuple[str, ...]:
+    """Let pages be read at these, unasked, and return the words that name the profile."""
+    policy = yaml.safe_load(SHIPPED.read_text())
+    (program.home / "policies").mkdir(exist_ok=True)
+    (program.home / "policies" / "default.yaml").write_text(
+        yaml.safe_dump({**policy, "domains": [*domains]})
+    )
+    (program.folder / "web.yaml").write_text("extends: default\nask: [write_file]\n")
+    return ("--profile", "./web.yaml")
+
+
+def test_a_page_that_a_policy_allows_is_read_and_told_as_text(program: Program) -> None:
+    words = allow(program, "*", "127.0.0.0/8")
+    with Site({"/a": PAGE}) as site:
+        url = site.url(path="/a")
+        turns = call("fetch", url=url), {"expect": "[there]", "text": "Read."}
+        played = program.play(*turns, words=words)
+        assert (played.code, played.document["answer"]) == (0, "Read."), played
+        assert site.asked == [(f"127.0.0.1:{site.port}", "/a")]
+    assert played.outputs() == [f"{url}\nGuide\n\nHello [there]({site.url(path='/b')})"]
+    [prepared] = [event for event in played.events if event["kind"] == "prepared"]
+    assert prepared["facts"]["page"] == url
+    assert program.run("replay", "last", "--verify").returncode == 0
+    [ended] = [event for event in played.events if event["kind"] == "tool_ended"]
+    assert ended["label"]["integrity"] == "untrusted"
+
+
+def test_by_default_nothing_on_this_machine_is_read(program: Program) -> None:
+    (program.folder / "web.yaml").write_text("extends: default\nask: [write_file]\n")
+    with Site({"/": PAGE}) as site:
+        for host in ("127.0.0.1", "localhost", "127.1", "[::1]"):
+            denied = program.play(
+                call("fetch", url=site.url(host)),
+                {"expect": "calls may only lead to", "text": "No."},
+                words=("--profile", "./web.yaml"),
+            )
+            assert (denied.code, denied.document["answer"]) == (0, "No."), denied
+        assert site.asked == []
+
+
+def test_the_default_profile_asks_before_each_page(program: Program) -> None:
+    allow(program, "127.0.0.1")
+    with Site({"/": PAGE}) as site:
+        turns = call("fetch", url=site.url()), {"expect": "Hello", "text": "Read."}
+        played = program.play(*turns)
+        assert (played.code, site.asked) == (77, [])
+        shown = program.run("approve", "last", "--show")
+        assert f"reads: {site.url()}, from here" in shown.stdout, shown.stdout
+        assert "why: the profile asks before each call of fetch" in shown.stdout
+        assert "what it sends cannot be taken back" in shown.stdout
+        as_json = program.run("approve", "last", "--show", "--json").stdout
+        [question] = json.loads(as_json)["questions"]
+        yes = program.run("approve", "last", "--bound", question["bound"])
+        assert (yes.returncode, yes.stdout.split()[-1]) == (0, "Read."), yes
+        assert len(site.asked) == 1
+
+
+def test_a_page_that_leads_elsewhere_or_fails_is_an_error_that_the_model_reads(
+    program: Program,
+) -> None:
+    words = allow(program, "127.0.0.1")
+    pages = {"/m": moved("http://169.254.169.254/latest"), "/b": Played(b"\0", 200)}
+    with Site(pages) as site:
+        played = program.play(
+            call("fetch", url=site.url(path="/m")),
+            {"expect": "has moved to http://169.254.169.254/latest, another place", "text": "."},
+            words=words,
+        )
+        assert played.code == 0
+        [ended] = [event for event in played.events if event["kind"] == "tool_ended"]
+        assert (ended["ending"], ended["error"]) == ("done", True)
+        url = site.url(path="/b")
+    for gone in (url, "http://127.0.0.1:1/"):
+        played = program.play(
+            call("fetch", url=gone), {"expect": "127.0.0.1", "text": "."}, words=words
+        )
+        assert played.code == 0
+
+
+def test_an_own_tool_reads_what_its_manifest_names(program: Program) -> None:
+    (program.home / "tools").mkdir()
+    script = (
+        "import base64, json, sys; given = json.load(sys.stdin); page = given['response']\n"
+        "text = base64.b64decode(page['body']).decode()\n"
+        "print(json.dumps({'text': f\"{given['args']['city']} {page['status']} {text}\"}))\n"
+    )
+    words = allow(program, "127.0.0.1")
+    with Site({"/w/S%C3%A3o%20Paulo%2F..%3Fx": page(b"22", "text/plain")}) as site:
+        manifest = {
+            **MANIFEST,
+            "egress": True,
+            "parameters": {
+                "type": "object",
+                "properties": {"city": {"type": "string"}},
+                "required": ["city"],
+            },
+            "run": {"script": "own.py", "get": f"http://127.0.0.1:{site.port}/w/{{city}}"},
+        }
+        (program.home / "tools" / "own.yaml").write_text(yaml.safe_dump(manifest))
+        (program.home / "tools" / "own.py").write_text(script)
+        (program.folder / "web.yaml").write_text("extends: default\ntools: [own]\n")
+        played = program.play(
+            call("own", city="São Paulo/..?x"), {"expect": " 200 22", "text": "warm"}, words=words
+        )
+        assert (played.code, played.document["answer"]) == (0, "warm"), played.outputs()
+        allow(program, "example.com")
+        (program.folder / "web.yaml").write_text("extends: default\ntools: [own]\n")
+        denied = program.play(
+            call("own", city="x"), {"expect": "own leads to 127.0.0.1", "text": "no"}, words=words
+        )
+        assert denied.code == 0
+        assert len(site.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("ftp://example.com/", "is no URL that begins with"),
+        ("https://example.com:22/", "the port 22 is not one for pages"),
+        ("https://a@b.c/", "is no URL that begins with"),
+    ],
+)
+def test_what_is_no_url_of_a_page_is_told_and_nobody_is_asked(
+    program: Program, url: str, told: str
+) -> None:
+    played = program.play(call("fetch", url=url), {"expect": told, "text": "."})
+    assert played.code == 0, played
