@@ -76,9 +76,9 @@ not there, a rule that allows does not fit and one that asks or denies does. Bes
 may have protected paths (no call writes them, none reads them unasked), limits (calls and
 per_minute, by tool) and domains: where tools with egress may lead, by each policy that has them.
 `*`, as in the default one, is every public host: private and link-local addresses and this
-machine's own never are. A manifest's sinks say which arguments lead somewhere, beside those of one
-word; without sinks, all that name a host do, even in a sentence. A whole policy,
-@config/policies/ours.yaml:
+machine's own never are (agentcli help network). A manifest's sinks say which arguments lead
+somewhere, beside those of one word; without sinks, all that name a host do, even in a sentence. A
+whole policy, @config/policies/ours.yaml:
 
     domains: [example.com]
     limits: {shell: {per_minute: 20}}

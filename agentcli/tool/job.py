@@ -52,8 +52,11 @@ def page_of(tool: LoadedTool, args: Mapping[str, object]) -> str:
         return ""
     if found := PLACEHOLDER.fullmatch(get):
         return str(target_of(_word(args[found[1]])))
-    url = PLACEHOLDER.sub(lambda found: quote(_word(args[found[1]]), safe=""), get)
-    return str(target_of(url))
+    return str(target_of(PLACEHOLDER.sub(lambda found: quoted(_word(args[found[1]])), get)))
+
+
+def quoted(word: str) -> str:
+    return quote(word, safe="", errors="surrogatepass")
 
 
 def _word(value: object) -> str:

@@ -109,14 +109,15 @@ def target_of(url: str) -> Target:
         host = host_of(url)
         parts = urllib.parse.urlsplit(url.strip())
         port = parts.port or PORTS[parts.scheme]
+        path = urllib.parse.quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+        query = urllib.parse.quote(parts.query, safe="/%:@!$&'()*+,;=~-._?[]|{}^")
         if host != host_again(parts.hostname or ""):
             raise ValueError(url)
     except (ValueError, KeyError):
-        raise Unreachable(f"{url[:200]}: is no URL that begins with http:// or https://.") from None
+        text = f"{url[:200]}: is no URL that begins with http:// or https://."
+        raise Unreachable(text) from None
     if port < LOWEST_OTHER and port not in PORTS.values():
         raise Unreachable(f"{url[:200]}: the port {port} is not one for pages.")
-    path = urllib.parse.quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
-    query = urllib.parse.quote(parts.query, safe="/%:@!$&'()*+,;=~-._?[]|{}^")
     return Target(parts.scheme, host, port, f"{path}?{query}" if query else path)
 
 

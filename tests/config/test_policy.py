@@ -43,7 +43,7 @@ def load(folder: Path, **content: Any) -> LoadedPolicy:
 def test_a_rule_is_read_with_its_line_and_in_the_form_in_which_it_is_judged(tmp_path: Path) -> None:
     text = """\
 description: Ours.
-domains: [Example.COM, "*.bücher.example"]
+domains: [Example.COM, "*.bücher.example", 10.1.0.0/16, "FD00::/8"]
 limits: {send: {calls: 20, per_minute: 5}}
 rules:
   - name: first
@@ -56,7 +56,12 @@ rules:
     expires: 2026-12-31
 """
     loaded = load_policy(write(tmp_path, text), "ours.yaml")
-    assert loaded.domains == ("example.com", "xn--bcher-kva.example")
+    assert loaded.domains == (
+        "example.com",
+        "xn--bcher-kva.example",
+        "10.1.0.0/16",
+        "fd00::/8",
+    )
     assert loaded.limits == {"send": Limit(20, 5)}
     (rule,) = loaded.rules
     assert (rule.at, rule.tools, rule.tiers) == ("ours.yaml:5", ("send",), ("irreversible",))

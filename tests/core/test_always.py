@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from agentcli.core.always import is_offered, narrow
+from agentcli.core.always import in_words, is_offered, narrow
 from agentcli.core.command import Command, Power
 from agentcli.core.step import Call
 from agentcli.core.tool import Facts, ToolRule
@@ -70,6 +70,17 @@ def test_of_what_names_a_host_that_host_and_of_nothing_no_rule() -> None:
     assert narrow(POST, Call("post", {"text": "hi"}), Facts()) is None
 
 
+def test_of_a_page_the_host_and_that_it_only_reads() -> None:
+    get = ToolRule(tier="read_only", egress=True, sinks=("url",), paths=())
+    found = narrow(get, Call("fetch", {"url": "https://a.example/x"}), CONTAINED)
+    assert found is not None
+    assert (found["tier"], found["when"]) == ("read_only", {"url": {"host": "a.example"}})
+    words = in_words({**found, "folder": "/w", "expires": "2026-12-31"})
+    assert words == (
+        "fetch may run unasked, where url is at or below a.example. Only in /w, until 2026-12-31."
+    )
+
+
 def test_it_is_offered_only_where_a_tier_asks_and_all_can_be_undone() -> None:
     def offered(rule: ToolRule = SHELL, facts: Facts = CONTAINED, **what: Any) -> bool:
         asked = {"tier": "reversible", "asks": "reversible_asks", "tainted": False, **what}
@@ -78,6 +89,8 @@ def test_it_is_offered_only_where_a_tier_asks_and_all_can_be_undone() -> None:
 
     assert offered()
     assert offered(asks="tool_asks")
+    assert offered(POST, tier="read_only", asks="tool_asks")
+    assert not offered(POST, tier="read_only", asks="tool_asks", tainted=True)
     assert offered(tainted=True)  # it reaches nothing but what can be undone here
     assert not offered(POST, tainted=True)
     assert not offered(facts=Facts(), tainted=True)

@@ -307,6 +307,7 @@ def test_a_sentence_that_is_no_sink_may_tell_of_any_host() -> None:
         *("127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.169.254", "[::1]", "[fe80::1]", "0"),
         *("2130706433", "0x7f.1", "127.1", "localhost", "a.localhost", "printer.local", "intern"),
         *("[::ffff:127.0.0.1]", "metadata.google.internal", "LOCALHOST.", "100.64.0.1"),
+        *("224.0.0.1", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[fec0::1]"),
     ],
 )
 def test_any_public_domain_is_none_of_this_network(host: str) -> None:
@@ -315,6 +316,24 @@ def test_any_public_domain_is_none_of_this_network(host: str) -> None:
     assert judge(public, HERE, Call("send", args), Facts()).rule == "other_domain"
     there = {"url": "https://www.example.org/"}
     assert isinstance(judge(public, HERE, Call("send", there), Facts()), Ask)
+
+
+@pytest.mark.parametrize(("host", "is_fine"), [("a.example.com", True), ("evil.net", False)])
+def test_where_a_tool_leads_by_itself_counts_like_what_its_arguments_name(
+    host: str, is_fine: bool
+) -> None:
+    send = replace(TOOLS["send"], host=host)
+    for domains in ((("example.com",),), (("*",), ("example.com",))):
+        bound = replace(POLICY, tools={**TOOLS, "send": send}, domains=domains)
+        assert (judge(bound, HERE, Call("send"), Facts()).rule != "other_domain") is is_fine
+
+
+def test_a_network_of_a_policy_is_allowed_by_number() -> None:
+    bound = replace(POLICY, domains=(("*", "10.1.0.0/16"),))
+    for host, is_fine in (("10.1.2.3", True), ("10.2.0.1", False), ("127.0.0.1", False)):
+        args = {"url": f"http://{host}/"}
+        verdict = judge(bound, HERE, Call("send", args), Facts())
+        assert (verdict.rule != "other_domain") is is_fine
 
 
 @pytest.mark.parametrize(

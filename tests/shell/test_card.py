@@ -168,7 +168,24 @@ def test_the_card_of_a_call_has_the_commands_that_were_found_in_it() -> None:
     ]
 
 
-WORDS_OF_A_CARD = re.compile(r"  (why|where|undo|note|signature|what (it runs|would change).*):")
+def test_the_card_of_a_page_says_what_is_read_and_that_nothing_takes_it_back() -> None:
+    facts = Facts(sandboxed=True, offline=True, page="https://xn--bcher-kva.example/a%20b")
+    call = Call("fetch", {"url": "https://bücher.example/a b"})
+    lines = card_lines(
+        card_of(Question("s", "may_it_run", call, facts, "read_only", "")), 80, False
+    )
+    assert lines[1:] == [
+        "  fetch",
+        "  url: https://bücher.example/a b",
+        "  reads: https://xn--bcher-kva.example/a%20b, from here",
+        "  where: in the sandbox, without a network",
+        "  undo: it changes nothing; what it sends cannot be taken back",
+    ]
+
+
+WORDS_OF_A_CARD = re.compile(
+    r"  (why|reads|where|undo|note|signature|what (it runs|would change).*):"
+)
 
 
 @given(

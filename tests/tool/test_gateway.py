@@ -1,7 +1,10 @@
 """The gateway over a sandbox that is played."""
 
 import asyncio
+import base64
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +20,14 @@ from agentcli.core.sandbox import Job, JobEnd, Mount, SandboxFacts, SandboxSpec
 from agentcli.core.step import Call, Prepare, Probe, RunTool
 from agentcli.core.tool import RESTORE, Facts, Undo, tier_of
 from agentcli.tool.gateway import NEW_SESSION, SESSION_LOST, Gateway
+from agentcli.tool.reach import Unreachable
 from agentcli.tool.shown import Shown
 from agentcli.tool.snapshot import Snapshots
+from agentcli.tool.web import Page, Web
 from tests.fake.script import shipped
 from tests.tool.test_schema import JSON
 
-TOOLS = {name: shipped(name) for name in ("python", "shell", "read_file", "write_file")}
+TOOLS = {name: shipped(name) for name in ("python", "shell", "read_file", "write_file", "fetch")}
 
 
 class PlayedSandbox:
@@ -321,3 +326,51 @@ def test_any_arguments_are_refused_or_can_be_stored_and_are_what_the_tool_takes(
     assert jsonschema.Draft202012Validator(schema).is_valid(args)
     assert isinstance(prepared, Prepared)
     assert prepared.call.args == args
+
+
+@dataclass(frozen=True)
+class PlayedWeb(Web):
+    """Answers with one page, or not at all."""
+
+    problem: BaseException | None = None
+
+    async def get(self, url: str, timeout_s: float) -> Page:
+        if self.problem:
+            raise self.problem
+        return Page(url, 200, {}, f"{url} within {timeout_s}".encode())
+
+
+def test_a_script_gets_the_page_that_was_read_just_as_it_was_judged(folder: Path) -> None:
+    bench = Bench(folder)
+    bench.gateway.web = PlayedWeb()
+    facts = bench.facts("fetch", url="HTTPS://Example.com?ü")
+    assert facts.page == "https://example.com/?%C3%BC"
+    assert bench.run("fetch", url="HTTPS://Example.com?ü") == "ok"
+    given = json.loads(bench.sandbox.jobs[-1].stdin)
+    assert given["args"] == {"url": "HTTPS://Example.com?ü"}
+    body = base64.b64decode(given["response"].pop("body")).decode()
+    assert body == "https://example.com/?%C3%BC within 60"
+    assert given["response"] == {"url": facts.page, "status": 200, "headers": {}, "cut": False}
+
+
+def test_a_page_that_cannot_be_read_is_an_error_and_no_script_runs(folder: Path) -> None:
+    bench = Bench(folder)
+    bench.gateway.web = PlayedWeb(problem=Unreachable("example.com: it has no address."))
+    assert bench.run("fetch", url="https://example.com") == "example.com: it has no address."
+    assert bench.sandbox.jobs == []
+
+
+def test_a_page_that_is_cut_off_while_it_is_read_was_not_done(folder: Path) -> None:
+    bench = Bench(folder)
+    bench.gateway.web = PlayedWeb(problem=asyncio.CancelledError())
+    act = RunTool(Call("fetch", {"url": "https://a.b"}), bench.facts("fetch", url="https://a.b"), 1)
+    ended = asyncio.run(bench.gateway.run(Started(("t", 1), act), act, lambda signal: None))
+    assert isinstance(ended, ToolEnded)
+    assert (ended.ending, ended.output) == ("not_done", "[stopped by the user]")
+
+
+def test_what_is_no_url_is_told_before_anybody_is_asked(folder: Path) -> None:
+    act = Prepare(Call("fetch", {"url": "ftp://example.com/"}))
+    failed = asyncio.run(Bench(folder).gateway.prepare(Started(("t", 1), act), act))
+    assert isinstance(failed, Failed)
+    assert "ftp://example.com/: is no URL" in failed.message

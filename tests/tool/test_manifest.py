@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from agentcli.core.label import Label
 from agentcli.core.tool import ToolRule
 from agentcli.errors import AgentcliError, ConfigError, MissingFileError
-from agentcli.tool.job import command_of
+from agentcli.tool.job import command_of, page_of
 from agentcli.tool.lint import lint
 from agentcli.tool.load import load_manifest, load_tools
 from agentcli.tool.manifest import Manifest, RunCommand, names_in_schema
@@ -38,6 +38,10 @@ GOOD: dict[str, Any] = {
     "examples": [{"who": "Ann"}],
     "run": {"script": "greet.py"},
 }
+
+
+def gets(url: str, **changes: Any) -> dict[str, Any]:
+    return {"egress": True, "run": {"script": "greet.py", "get": url}, **changes}
 
 
 def write(folder: Path, **changes: Any) -> Path:
@@ -106,6 +110,20 @@ def test_the_digest_names_manifest_script_and_modules(tmp_path: Path) -> None:
         ({"run": {"command": ["a"]}, "preview": True}, "preview: only a script can show"),
         ({"run": {"session": "python", "code": "cod"}}, "run.code: no parameter is named `cod`"),
         ({"run": {"session": "perl", "code": "who"}}, "run.session: must be `python`"),
+        (gets("{who}", egress=False), "egress: must be true: what is read of a URL is sent there"),
+        (gets("{whom}"), "run.get: no parameter is named `whom`; did you mean `who`?"),
+        (gets("{file}"), "run.get: the parameter `file` must be required"),
+        (gets("{who}", sinks=["file"]), "sinks: must have `who`, which run.get sends"),
+        (gets("{who}", preview=True), "run.get: goes with neither preview nor probe"),
+        (
+            gets("https://{who}/"),
+            "run.get: must be one `{name}`, or begin with https:// and a host",
+        ),
+        (gets("https://a{who}.example/"), "an argument cannot be a part of the host"),
+        (gets("https://a.example:{who}/"), "an argument cannot be a part of the host"),
+        (gets("https://a@b.example/{who}"), "run.get: must be one `{name}`, or begin with"),
+        (gets("ftp://a.example/{who}"), "run.get: must be one `{name}`, or begin with"),
+        (gets(""), "run.get: must be one `{name}`, or begin with"),
     ],
 )
 def test_what_does_not_fit_is_told_with_its_place(
@@ -169,6 +187,29 @@ def test_an_argument_is_one_word_of_a_command_whatever_it_holds() -> None:
 
 
 @pytest.mark.parametrize(
+    ("get", "args", "url", "host"),
+    [
+        ("{url}", {"url": "http://A.example/x#y"}, "http://a.example/x", ""),
+        ("https://A.example/{a}?q={b}", {"a": "x/../?", "b": 3},
+         "https://a.example/x%2F..%2F%3F?q=3", "a.example"),
+        ("https://a.example/", {}, "https://a.example/", "a.example"),
+        ("https://a.example/{a}", {"a": "\r\nHost: b\ud800"},
+         "https://a.example/%0D%0AHost%3A%20b%ED%A0%80", "a.example"),
+    ],
+)  # fmt: skip
+def test_an_argument_is_a_whole_url_or_something_behind_the_host(
+    tmp_path: Path, get: str, args: dict[str, object], url: str, host: str
+) -> None:
+    properties = dict.fromkeys(args, True)
+    schema = {"type": "object", "properties": properties, "required": [*args]}
+    run = {"script": "greet.py", "get": get}
+    more = {"compensate": "none", "examples": []}
+    tool = load_manifest(write(tmp_path, egress=True, parameters=schema, run=run, **more))
+    assert tool.rule.host == host
+    assert page_of(tool, args) == url
+
+
+@pytest.mark.parametrize(
     ("asked", "seconds"), [({}, 120), ({"timeout_s": 5}, 5), ({"timeout_s": 9999}, 600)]
 )
 def test_a_call_may_take_what_it_asks_for_up_to_a_limit(
@@ -223,14 +264,15 @@ def test_a_script_that_is_not_python_is_found(tmp_path: Path) -> None:
 def test_the_shipped_tools_are_sound() -> None:
     tools = load_tools([SHIPPED])
     assert set(tools) == {
-        *("ask_text", "calculator", "edit_file", "list_files", "plan", "python", "read_file"),
-        *("search_text", "shell", "write_file"),
+        *("ask_text", "calculator", "edit_file", "fetch", "list_files", "plan", "python"),
+        *("read_file", "search_text", "shell", "write_file"),
     }
     assert [line for tool in tools.values() for line in lint(tool)] == []
     assert {name: tool.manifest.tier for name, tool in tools.items()} == {
         "ask_text": "read_only",
         "calculator": "read_only",
         "edit_file": "reversible",
+        "fetch": "read_only",
         "list_files": "read_only",
         "plan": "read_only",
         "python": "reversible",
@@ -239,6 +281,7 @@ def test_the_shipped_tools_are_sound() -> None:
         "shell": "reversible",
         "write_file": "reversible",
     }
+    assert [name for name, tool in tools.items() if tool.rule.egress] == ["fetch"]
     for name in ("shell", "python"):
         assert tools[name].rule.reversible_when == ("sandboxed", "offline", "restorable")
 
