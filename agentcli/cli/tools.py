@@ -67,6 +67,8 @@ def show(name: NAME, workspace: options.WORKSPACE = None) -> None:
         lines.append(f"irreversible unless {', '.join(manifest.reversible_when)}")
     if manifest.shell:
         lines.append("read_only in a sandbox when its commands are known to only read")
+    if manifest.get is not None:
+        lines.append(f"reads {manifest.get} for its script")
     lines += [f"digest {tool.digest}", f"from {tool.path}", "", manifest.description.strip(), ""]
     lines.append(json.dumps(manifest.parameters, indent=2, ensure_ascii=False))
     if manifest.output is not None:

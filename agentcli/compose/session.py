@@ -42,7 +42,7 @@ from agentcli.core.held import filled, references_in
 from agentcli.core.plan import Plan
 from agentcli.core.policy import Ask, Rules
 from agentcli.core.question import Always, Sign
-from agentcli.core.state import DELIMITS, Branch, RunState
+from agentcli.core.state import DELIMITS, RunState
 from agentcli.core.step import AskPerson, StepId
 from agentcli.core.view import View
 from agentcli.errors import AgentcliError, LedgerDamagedError, NotPermittedError
@@ -176,10 +176,7 @@ class Session:
 
     def keeping(self, step: StepId, prepared: Prepared, ask: Ask) -> Always | None:
         """Return the rule that may be kept with a yes to a call, None where none is offered."""
-        leaf = self.taken.state.steps.get(step)
-        agent = self.taken.state.steps.get(leaf.parent) if leaf else None
-        # What is not known for certain counts as tainted.
-        tainted = not isinstance(agent, Branch) or agent.label.is_tainted
+        tainted = self.reader().is_tainted
         return always_of(self.plan, prepared.call, prepared.facts, ask, tainted=tainted)
 
     def make_acts(self, vault: Vault) -> Acts:

@@ -21,8 +21,10 @@ from agentcli.core.trace import Passages
 from agentcli.core.visible import escaped_line
 from agentcli.document import did_you_mean
 from agentcli.errors import InputError
+from agentcli.tool.job import page_of
 from agentcli.tool.manifest import LoadedTool
 from agentcli.tool.named import inside_of
+from agentcli.tool.reach import Unreachable
 from agentcli.tool.shell import parse
 
 Tools = Mapping[str, LoadedTool]
@@ -95,6 +97,10 @@ def valid_call(text: str, tools: Tools) -> Call:
     call = call_of(text, tools)
     if problems := tools[call.tool].arguments.problems(call.args):
         raise InputError("\n".join((f"Invalid arguments for {call.tool}:", *problems)))
+    try:
+        page_of(tools[call.tool], call.args)
+    except Unreachable as error:
+        raise InputError(str(error)) from None
     return call
 
 

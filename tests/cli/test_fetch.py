@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cli.conftest import Program, call
+from tests.cli.conftest import SANDBOX, Program, call
+from tests.cli.test_chat import talking
 from tests.cli.test_own_tool import MANIFEST
 from tests.fake.site import Played, Site, moved, page
 
@@ -141,3 +142,28 @@ def test_what_is_no_url_of_a_page_is_told_and_nobody_is_asked(
 ) -> None:
     played = program.play(call("fetch", url=url), {"expect": told, "text": "."})
     assert played.code == 0, played
+
+
+def test_a_host_that_is_allowed_for_good_is_read_unasked_from_the_next_run_on(
+    program: Program,
+) -> None:
+    allow(program, "127.0.0.1")
+    with Site({"/": PAGE, "/more": page(b"more")}) as site:
+        turns = call("fetch", url=site.url()), call("fetch", url=site.url(path="/more"))
+        prompt = f"Read {site.url()} and {site.url(path='/more')}"
+        model = program.script(*turns, {"text": "all done"})
+        words = ("run", "--prompt", prompt, "--model", model, "--sandbox", SANDBOX)
+        with talking(program, *words) as person:
+            person.sees(r"A always .*n no · s stop \[no\]")
+            person.presses("A")
+            person.sees(r"(?s)url is at or below 127\.0\.0\.1\..*Keep this rule.*n no \[no\]")
+            person.presses("y")
+            second = person.sees(r"(?s)Kept in .*/more.*n no · s stop \[no\]")
+            assert "A always" not in second.partition("Kept in")[2], "untrusted text was read"
+            person.presses("y")
+            person.sees("all done")
+        assert len(site.asked) == 2
+        assert program.run(*words).returncode == 0, "the user has named both"
+        assert len(site.asked) == 4
+        (program.home / "policies" / "always.yaml").unlink()
+        assert program.run(*words).returncode == 77

@@ -41,6 +41,21 @@ def test_a_value_is_the_users_in_any_of_its_forms(value: object) -> None:
     assert faults(passages(), None, to=value) == []
 
 
+@pytest.mark.parametrize(
+    "value", ["http://127.0.0.1:8765/a", "127.0.0.1", "version 1.0.0", "12.50."]
+)
+def test_an_address_that_the_user_has_named_is_the_users(value: str) -> None:
+    seen = Passages()
+    seen.add(f"Look at {value} and tell me more.", CLEAN, 1, "the user")
+    seen.add(BILL, Label("untrusted", "public"), 2, "tool")
+    assert faults(seen, ("url",), url=value) == []
+
+
+@given(st.text("0123456789.,- /:", max_size=30))
+def test_what_is_in_its_normal_form_stays_as_it_is(text: str) -> None:
+    assert normal(normal(text)) == normal(text)
+
+
 @pytest.mark.parametrize("value", ["000.50", "bill", "1000", "acme.co", "GB33 BUKB 2020 1555"])
 def test_a_piece_of_a_word_or_of_a_number_is_not_the_users(value: str) -> None:
     [found] = [t for t in passages().trace({"to": value}, None) if t.what == "argument"]
