@@ -12,7 +12,9 @@ import pytest
 
 from agentcli.sandbox.hidden import MASK
 from tests.cli.conftest import Program, call
+from tests.cli.test_fetch import allow
 from tests.cli.test_run import wait_for
+from tests.fake.site import Site, page
 from tests.sandbox.box import IMAGE, wait_until, why_not
 
 pytestmark = [
@@ -45,6 +47,27 @@ def test_tools_run_in_a_container_that_is_gone_afterwards(
     assert "Read-only file system" in first
     assert last.strip() == "2"
     assert containers(played.document["run"]) == []
+
+
+def test_a_page_is_read_for_a_container_that_has_no_network_itself(
+    program: Program, words: tuple[str, ...]
+) -> None:
+    allow(program, "127.0.0.1")
+    (program.folder / "p.yaml").write_text(
+        f"extends: default\nask: [write_file]\nsandbox: {{image: '{IMAGE}'}}\n"
+    )
+    with Site({"/": page(b"<p>Hello " * 500_000)}) as site:
+        reach = f"import urllib.request; urllib.request.urlopen({site.url()!r})"
+        played = program.play(
+            call("fetch", url=site.url()),
+            call("python", code=reach),
+            {"text": "ok"},
+            words=words,
+        )
+        read, refused = played.outputs()
+        assert "Hello\n\nHello" in read
+        assert "refused" in refused
+        assert len(site.asked) == 1
 
 
 def test_a_run_killed_in_mid_tool_leaves_no_container_resumes_and_verifies(
