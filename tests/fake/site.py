@@ -110,6 +110,7 @@ class TunnelProxy:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.socket.shutdown(socket.SHUT_RDWR)  # which wakes who waits in accept
         self.socket.close()
 
     def serve(self) -> None:

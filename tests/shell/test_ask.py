@@ -1,5 +1,6 @@
 """A question on a real pseudo-terminal, answered by a person who types."""
 
+import fcntl
 import io
 import json
 import os
@@ -45,30 +46,61 @@ def ask(
     card: Card, *typed: str, before: str = "", rows: int = 24, arming_s: float = 0.05
 ) -> tuple[Choice, str]:
     """Return the choice and the screen; each piece is typed once the last was taken in."""
-    out = io.StringIO()
+    out, over = io.StringIO(), threading.Event()
     with terminal() as (person, program):
         attributes = termios.tcgetattr(program)
         os.write(person, before.encode())
-        typist = threading.Thread(target=type_all, args=(person, out, typed, arming_s))
+        keys = (person, program, out, typed, arming_s, over)
+        typist = threading.Thread(target=type_all, args=keys)
         typist.start()
         choice = ask_card(card, program, out, lambda: (60, rows), False, arming_s=arming_s)
+        in_time = not over.is_set()
+        over.set()
         typist.join()
+        assert in_time, f"what was typed was no answer:\n{out.getvalue()}"
         assert termios.tcgetattr(program) == attributes
     return choice, out.getvalue()
+
+
+QUESTIONS = ("[no] ", "stop ", "> ", "s stop]")
 
 
 class Pasted(str):
     """What comes all at once."""
 
 
-def type_all(person: int, out: io.StringIO, typed: tuple[str, ...], arming_s: float) -> None:
-    time.sleep(arming_s + 0.1)
+def type_all(
+    person: int,
+    program: int,
+    out: io.StringIO,
+    typed: tuple[str, ...],
+    arming_s: float,
+    over: threading.Event,
+) -> None:
+    """Type, and interrupt what still waits long after the last key, so that no test hangs."""
+    wait_s = 20.0  # for the first question; a later one may not be asked anew
     for piece in typed:
+        waited = 0.0
+        while waited < wait_s and not out.getvalue().endswith(QUESTIONS):
+            time.sleep(0.01)
+            waited += 0.01
+        time.sleep(arming_s + 0.1)
+        wait_s = 1.0
         is_whole = isinstance(piece, Pasted) or piece.startswith("\x1b")
         for keys in [piece] if is_whole else piece:
             os.write(person, keys.encode())
+            while unread(program) and not over.wait(0.005):
+                pass
             time.sleep(0.06)
-        time.sleep(0.12)
+    if not over.wait(10):
+        over.set()
+        os.write(person, b"\x03")
+
+
+def unread(program: int) -> int:
+    """Return how many bytes wait in a terminal to be read."""
+    found = fcntl.ioctl(program, termios.FIONREAD, b"\0" * 4)
+    return int.from_bytes(found, sys.byteorder)
 
 
 @pytest.mark.parametrize(
