@@ -16,7 +16,7 @@ from agentcli.core.step import Agent, Call
 from agentcli.core.tool import Facts
 from agentcli.errors import AgentcliError, ConfigError, MissingFileError
 from tests.fake.document import dumped, texts
-from tests.tool.test_manifest import GOOD
+from tests.fake.manifest import GOOD
 
 FUZZ = settings(
     max_examples=60,
@@ -112,7 +112,7 @@ def test_a_profile_extends_by_its_own_name_the_one_whose_place_it_takes(home: Pa
     assert "read_file" in found.tools
     (home / "profiles" / "default.yaml").unlink()
     found = in_trusted_project(home, default="extends: default\ntries: 8\n")
-    assert (found.tries, found.ask) == (8, ())
+    assert (found.tries, found.ask) == (8, ("fetch",))
     assert found.tools is not None
 
 

@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import pytest
+
+from agentcli.tool.job import command_of, page_of
+from agentcli.tool.load import load_manifest
+from agentcli.tool.manifest import RunCommand
+from tests.fake.manifest import write
+
+
+def test_an_argument_is_one_word_of_a_command_whatever_it_holds() -> None:
+    run = RunCommand(command=("bash", "-c", "{command}", "{n}", "{b}"))
+    args = {"command": "a; b {n}\n$(c)", "n": 3, "b": True}
+    assert command_of(run, args) == ("bash", "-c", "a; b {n}\n$(c)", "3", "true")
+
+
+@pytest.mark.parametrize(
+    ("get", "args", "url", "host"),
+    [
+        ("{url}", {"url": "http://A.example/x#y"}, "http://a.example/x", ""),
+        ("https://A.example/{a}?q={b}", {"a": "x/../?", "b": 3},
+         "https://a.example/x%2F..%2F%3F?q=3", "a.example"),
+        ("https://a.example/", {}, "https://a.example/", "a.example"),
+        ("https://a.example/{a}", {"a": "\r\nHost: b\ud800"},
+         "https://a.example/%0D%0AHost%3A%20b%ED%A0%80", "a.example"),
+    ],
+)  # fmt: skip
+def test_an_argument_is_a_whole_url_or_something_behind_the_host(
+    tmp_path: Path, get: str, args: dict[str, object], url: str, host: str
+) -> None:
+    properties = dict.fromkeys(args, True)
+    schema = {"type": "object", "properties": properties, "required": [*args]}
+    run = {"script": "greet.py", "get": get}
+    more = {"compensate": "none", "examples": []}
+    tool = load_manifest(write(tmp_path, egress=True, parameters=schema, run=run, **more))
+    assert tool.rule.host == host
+    assert page_of(tool, args) == url
