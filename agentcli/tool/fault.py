@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agentcli.core.host import host_of
 from agentcli.document import Place, did_you_mean
 from agentcli.tool.manifest import (
     PLACE,
@@ -18,6 +17,7 @@ from agentcli.tool.manifest import (
     RunScript,
     RunSession,
 )
+from agentcli.tool.reach import Unreachable, target_of
 from agentcli.tool.schema import Arguments
 
 
@@ -81,14 +81,15 @@ def _wrong_get(manifest: Manifest, get: str) -> Iterator[tuple[Place, str]]:
         yield from _needs(manifest, at, name, always=True)
         if manifest.sinks is not None and name not in manifest.sinks:
             yield ("sinks",), f"must have `{name}`, which run.get sends"
-    if not PLACEHOLDER.fullmatch(get):
-        start = re.match(r"https?://[^/?#{}]+", get)
-        try:
-            host_of(start[0] if start else "")
-        except ValueError:
-            yield at, "must be one `{name}`, or begin with https:// and a host"
-        if start and get[start.end() : start.end() + 1] not in ("", "/", "?"):
-            yield at, "an argument cannot be a part of the host"
+    if PLACEHOLDER.fullmatch(get):
+        return
+    if re.match(r"\w+://[^/?#]*\{", get):
+        yield at, "an argument cannot be a part of the host"
+        return
+    try:
+        target_of(PLACEHOLDER.sub("x", get))
+    except Unreachable as wrong:
+        yield at, f"must be one `{{name}}`, or a URL: {wrong}"
 
 
 def _wrong_output(run: object, output: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:

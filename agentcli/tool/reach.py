@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from agentcli.core.host import ANY, host_of, is_at, may_be, named
+from agentcli.core.visible import escaped_line
 
 LOOK_UP_S = 10.0
 PORTS = {"http": 80, "https": 443}
@@ -114,10 +115,15 @@ def target_of(url: str) -> Target:
         if host != host_again(parts.hostname or ""):
             raise ValueError(url)
     except (ValueError, KeyError):
-        text = f"{url[:200]}: is no URL that begins with http:// or https://."
-        raise Unreachable(text) from None
+        raise Unreachable(
+            f"{escaped_line(url)}: is no URL of a page: it needs http:// or https:// and a host, "
+            "and no user name, space or backslash."
+        ) from None
     if port < LOWEST_OTHER and port not in PORTS.values():
-        raise Unreachable(f"{url[:200]}: the port {port} is not one for pages.")
+        raise Unreachable(
+            f"{escaped_line(url)}: the port {port} is not one for pages: it must be 80, 443, or "
+            f"{LOWEST_OTHER} and above."
+        )
     return Target(parts.scheme, host, port, f"{path}?{query}" if query else path)
 
 
@@ -133,7 +139,8 @@ def next_target(here: Target, location: str) -> Target:
     try:
         there = target_of(urllib.parse.urljoin(str(here), location))
     except (ValueError, Unreachable):
-        raise Unreachable(f"{here}: it has moved to {location[:200]}, which is no page.") from None
+        text = f"{here}: it has moved to {escaped_line(location)}, which is no page."
+        raise Unreachable(text) from None
     upgrade = (here.scheme, here.port, there.scheme, there.port) == ("http", 80, "https", 443)
     if there.host != here.host or not (
         upgrade or (there.scheme, there.port) == (here.scheme, here.port)

@@ -132,9 +132,9 @@ def test_an_own_tool_reads_what_its_manifest_names(program: Program) -> None:
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("ftp://example.com/", "is no URL that begins with"),
+        ("ftp://example.com/", "is no URL of a page"),
         ("https://example.com:22/", "the port 22 is not one for pages"),
-        ("https://a@b.c/", "is no URL that begins with"),
+        ("https://a@b.c/", "is no URL of a page"),
     ],
 )
 def test_what_is_no_url_of_a_page_is_told_and_nobody_is_asked(

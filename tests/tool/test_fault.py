@@ -43,15 +43,17 @@ from tests.fake.manifest import GOOD, gets, write
         (gets("{file}"), "run.get: the parameter `file` must be required"),
         (gets("{who}", sinks=["file"]), "sinks: must have `who`, which run.get sends"),
         (gets("{who}", preview=True), "run.get: goes with neither preview nor probe"),
-        (
-            gets("https://{who}/"),
-            "run.get: must be one `{name}`, or begin with https:// and a host",
-        ),
+        (gets("https://{who}/"), "run.get: an argument cannot be a part of the host"),
         (gets("https://a{who}.example/"), "an argument cannot be a part of the host"),
         (gets("https://a.example:{who}/"), "an argument cannot be a part of the host"),
-        (gets("https://a@b.example/{who}"), "run.get: must be one `{name}`, or begin with"),
-        (gets("ftp://a.example/{who}"), "run.get: must be one `{name}`, or begin with"),
-        (gets(""), "run.get: must be one `{name}`, or begin with"),
+        *[
+            (gets(url), "run.get: must be one `{name}`, or a URL: ")
+            for url in (
+                *("https://a@b.example/{who}", "ftp://a.example/{who}", "", "https:///{who}"),
+                *("https://a.example/a b/{who}", "https://a.example/{a b}", "https://\na/"),
+                *("https://a.example:99999/{who}", "https://a.example:22/{who}"),
+            )
+        ],
     ],
 )
 def test_what_does_not_fit_is_told_with_its_place(
@@ -60,7 +62,8 @@ def test_what_does_not_fit_is_told_with_its_place(
     with pytest.raises(AgentcliError) as caught:
         load_manifest(write(tmp_path, **changes))
     assert message in str(caught.value)
-    assert str(caught.value).startswith(f"{tmp_path / 'greet.yaml'}:")
+    for line in str(caught.value).splitlines():
+        assert line.startswith(f"{tmp_path / 'greet.yaml'}:")
 
 
 def test_what_undoes_a_call_takes_only_values_that_are_declared(tmp_path: Path) -> None:

@@ -62,6 +62,19 @@ def test_whatever_the_url_it_leads_to_the_host_that_was_judged(url: str) -> None
     assert re.fullmatch(r"[!-~]+", str(target))
 
 
+ODD = "https://a.example/\r\n\x1b[2J" + "x" * 500
+
+
+def test_what_is_wrong_with_a_url_is_told_in_one_short_line() -> None:
+    with pytest.raises(Unreachable) as odd_url:
+        target_of(ODD)
+    with pytest.raises(Unreachable) as odd_redirect:
+        next_target(target_of("https://a.example/"), ODD)
+    for told in (str(odd_url.value), str(odd_redirect.value)):
+        assert told.isprintable()
+        assert len(told) < 400
+
+
 @pytest.mark.parametrize(
     ("here", "location", "there"),
     [
