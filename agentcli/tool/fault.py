@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from agentcli.core.visible import escaped_line
 from agentcli.document import Place, did_you_mean
 from agentcli.tool.manifest import (
     PLACE,
@@ -121,7 +122,8 @@ def _needs(
 ) -> Iterator[tuple[Place, str]]:
     """Yield what is wrong with a name that is to be an argument, `always`: one that is required."""
     if name not in manifest.properties:
-        yield at, f"no parameter is named `{name}`{did_you_mean(name, manifest.properties)}"
+        near = did_you_mean(name, manifest.properties)
+        yield at, f"no parameter is named `{escaped_line(name)}`{near}"
     elif kind and not _is_of(manifest.properties[name], kind):
         yield at, f"the parameter `{name}` must be of the type {kind}"
     elif always and name not in manifest.parameters.get("required", ()):

@@ -157,6 +157,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"parameters": {"type": "object", "$ref": "#/nowhere"}}, "parameters: is not a JSON Schema"),
     ({"examples": [{"who": 1}]}, 'examples.0: $.who: got the number 1 (expected string'),
     ({"examples": ["Ann"]}, "examples.0: must be a mapping"),
+    ({"timeout_argument": "a\rb"}, "timeout_argument: no parameter is named `a\\x0db`"),
     ({"timeout_s": 1e300}, "timeout_s: must be a whole number"),
     ({"timeout_s": 86400}, "timeout_s: must be at most 3600"),
     ({"shell": "who"}, "shell: needs the run"),
