@@ -21,10 +21,10 @@ from agentcli.core.trace import Passages
 from agentcli.core.visible import escaped_line
 from agentcli.document import did_you_mean
 from agentcli.errors import InputError
-from agentcli.tool.job import page_of
+from agentcli.tool.job import url_of
 from agentcli.tool.manifest import LoadedTool
 from agentcli.tool.named import inside_of
-from agentcli.tool.reach import Unreachable
+from agentcli.tool.reach import UnreachableError
 from agentcli.tool.shell import parse
 
 Tools = Mapping[str, LoadedTool]
@@ -98,8 +98,8 @@ def valid_call(text: str, tools: Tools) -> Call:
     if problems := tools[call.tool].arguments.problems(call.args):
         raise InputError("\n".join((f"Invalid arguments for {call.tool}:", *problems)))
     try:
-        page_of(tools[call.tool], call.args)
-    except Unreachable as error:
+        url_of(tools[call.tool], call.args)
+    except UnreachableError as error:
         raise InputError(str(error)) from None
     return call
 

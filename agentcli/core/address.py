@@ -1,28 +1,37 @@
-"""Addresses of machines: which are of the open network, and which a policy names."""
+"""Addresses of machines: which are public, and which are in a network that a policy names."""
 
 import ipaddress
 from functools import lru_cache
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # RFC 6052: an IPv4 address that is reached through IPv6 is in the last four bytes.
 TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
-# What carries an IPv4 address somewhere else, or was given up: mapped, 6to4 and its relays,
-# translated in a network of one's own, site local.
-ODD = ("::ffff:0:0/96", "2002::/16", "192.88.99.0/24", "64:ff9b:1::/48", "fec0::/10")
-TUNNELS = tuple(map(ipaddress.ip_network, ODD))
+# They lead to whatever IPv4 address is inside, or were given up. What is_global says of them
+# differs from one version of Python to the next.
+NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "::ffff:0:0/96",  # IPv4-mapped
+            "2002::/16",  # 6to4
+            "192.88.99.0/24",  # relays of 6to4
+            "64:ff9b:1::/48",  # translated in a network of one's own, RFC 8215
+            "fec0::/10",  # site-local
+        ),
+    )
+)
 
 
-def is_open(text: str) -> bool:
-    """Say whether an address is one of the open network. Raises ValueError for no address."""
+def is_public_address(text: str) -> bool:
+    """Say whether an address can be reached from anywhere. Raises ValueError for no address."""
     address = ipaddress.ip_address(text)
     if address in TRANSLATED:
         address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return (
         address.is_global
         and not address.is_multicast
-        and not any(address in network for network in TUNNELS)
+        and not any(address in network for network in NOT_PUBLIC)
     )
 
 

@@ -11,11 +11,8 @@ from agentcli.core.record import hash_of
 from agentcli.core.step import Args, Call
 from agentcli.core.tool import Facts, RiskTier, ToolRule, tier_of
 
-ASKED_ANYWAY = (
-    "read_only_asks",
-    "reversible_asks",
-    "tool_asks",
-)  # by no rule, and not for what is in the call
+# By no rule, and not for what is in the call.
+ASKED_ANYWAY = ("read_only_asks", "reversible_asks", "tool_asks")
 SUB_COMMAND = re.compile(r"[a-z][a-z0-9-]*\Z")
 PROGRAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*\Z")
 

@@ -6,7 +6,7 @@ import unicodedata
 import urllib.parse
 from collections.abc import Iterable, Iterator, Sequence
 
-from agentcli.core.address import is_in, is_open
+from agentcli.core.address import is_in, is_public_address
 from agentcli.core.personal import MARK
 from agentcli.core.trace import ACTIVE, leaves_of
 
@@ -66,22 +66,23 @@ def is_below(host: str, domain: str) -> bool:
     return host == domain or host.endswith(f".{domain}")
 
 
-def may_be(address: str, host: str, domains: Iterable[str]) -> bool:
-    """Say whether a host that is at one of these domains may turn out to be at this address.
+def may_resolve_to(host: str, address: str, domains: Iterable[str]) -> bool:
+    """Say whether a host that is at one of these domains may have this address.
 
-    One that is not public may only what is named for just that: its network, or a host whose name
-    says that it is near. Else whoever answers for a name could lead to this machine.
+    A public address may be that of any. Another one only where the domains name its network, or
+    the host, whose name says that it is near: whoever answers for a public name could else lead a
+    call to this machine.
     """
-    return is_open(address) or any(
+    return is_public_address(address) or any(
         is_in(address, domain) or (is_below(host, domain) and not is_public(host))
         for domain in domains
     )
 
 
 def is_public(host: str) -> bool:
-    """Say whether a host is one of the open network, as far as its name tells."""
+    """Say whether a host is a public address, or a name that could have one."""
     try:
-        return is_open(host)
+        return is_public_address(host)
     except ValueError:
         pass
     if LIKE_AN_ADDRESS.match(host) or "." not in host:  # 127.1 and 2130706433 are addresses too

@@ -75,7 +75,7 @@ class Facts(Record, frozen=True):
     commands: of a shell command, all that it was found to run. unparsed: why that is not all.
     places: where a path that the call names really leads, where links make it another place;
         "" where that could not be found out.
-    page: the URL that is read for it, just as it will be asked for.
+    page: the URL that is read for its script, just as it will be asked for, "" for none.
     """
 
     tool: str = ""

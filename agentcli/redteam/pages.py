@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agentcli.tool.reach import Domains, Target, addresses_of
-from agentcli.tool.web import Page, Web
+from agentcli.tool.web import Response, Web
 
-MOVED = "-> "
+REDIRECT = "-> "
 
 
 @dataclass
@@ -24,17 +24,17 @@ class Directory:
 
 @dataclass(frozen=True)
 class PlayedWeb(Web):
-    """Nothing is sent. pages: text by URL, `-> URL` for a redirect. other: of all others."""
+    """Nothing is sent. pages: text by URL, `-> URL` for a redirect. other: text of any other."""
 
     pages: Mapping[str, str] = field(default_factory=dict)
     other: str = ""
 
-    async def ask(self, target: Target) -> Page | str:
+    async def request(self, target: Target) -> Response | str:
         await addresses_of(target.host, target.port, self.domains, self.look_up)
         text = self.pages.get(str(target), self.other)
-        if text.startswith(MOVED):
-            return text.removeprefix(MOVED)
-        return Page(str(target), 200, {"content-type": "text/plain"}, text.encode())
+        if text.startswith(REDIRECT):
+            return text.removeprefix(REDIRECT)
+        return Response(str(target), 200, {"content-type": "text/plain"}, text.encode())
 
 
 def played_web(
@@ -43,4 +43,5 @@ def played_web(
     pages: Mapping[str, str] = {},
     other: str = "",
 ) -> PlayedWeb:
+    """Return a web in which only these names have addresses, and nothing leaves this machine."""
     return PlayedWeb(domains, Directory(names), pages, other)

@@ -169,7 +169,7 @@ class Vectors(Document):
 
     files: what lies in the workspace, by path; `-> x` is a link. A file `../secret` lies beside it.
     names: the addresses of hosts, at each lookup of one the next list. pages: the text at a URL,
-        `-> URL` for a redirect; any other page holds what is in that file.
+        `-> URL` for a redirect; any other page holds the secret.
     """
 
     area: Area

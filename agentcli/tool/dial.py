@@ -17,15 +17,14 @@ from httpcore2 import (
     ProxyError,
 )
 
-from agentcli.tool.reach import Unreachable
+from agentcli.tool.reach import UnreachableError, bracketed
 
-# What a proxy may say before the way is open.
-GREETING_BYTES = 16_384
+MOST_HEAD_BYTES = 16_384  # of a proxy's answer
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy of HTTP. credentials: NAME:PASSWORD, "" for none."""
+    """An HTTP proxy. credentials: NAME:PASSWORD, "" for none."""
 
     host: str
     port: int
@@ -35,7 +34,7 @@ class Proxy:
 def proxy_for(scheme: str, host: str) -> Proxy | None:
     """Return the proxy that the environment names for a host, None for none.
 
-    Raises Unreachable for one of another kind.
+    Raises UnreachableError for one that is no HTTP proxy.
     """
     proxies = urllib.request.getproxies()
     url = proxies.get(scheme) or proxies.get("all") or ""
@@ -47,8 +46,8 @@ def proxy_for(scheme: str, host: str) -> Proxy | None:
             raise ValueError(url)
         port = parts.port or 80
     except ValueError:
-        text = "the proxy is not one of HTTP, and pages are read through no other"
-        raise Unreachable(f"{host}: {text} ({scheme}_proxy).") from None
+        text = f"{scheme}_proxy, or all_proxy, must name an HTTP proxy, as http://HOST:PORT"
+        raise UnreachableError(f"{host}: {text}, or no_proxy the host.") from None
     words = (urllib.parse.unquote(word or "") for word in (parts.username, parts.password))
     return Proxy(parts.hostname, port, ":".join(words) if parts.username else "")
 
@@ -68,7 +67,10 @@ class Dialer(AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> AsyncNetworkStream:
-        """Connect to the first address that answers."""
+        """Connect to the first address that answers, whatever `host` is.
+
+        Raises ConnectError or ConnectTimeout where none does, ProxyError.
+        """
         problem: Exception = ConnectError("no address")
         for address in self.addresses:
             try:
@@ -95,8 +97,11 @@ class Dialer(AsyncNetworkBackend):
 async def open_tunnel(
     stream: AsyncNetworkStream, proxy: Proxy, address: str, port: int, timeout: float | None
 ) -> None:
-    """Have a proxy open the way to an address, by its number. Raises ProxyError."""
-    where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    """Have a proxy connect to an address: of a name it would find one that nobody has judged.
+
+    Raises ProxyError where it refuses.
+    """
+    where = f"{bracketed(address)}:{port}"
     lines = [f"CONNECT {where} HTTP/1.1", f"Host: {where}"]
     if proxy.credentials:
         word = base64.b64encode(proxy.credentials.encode()).decode()
@@ -106,8 +111,8 @@ async def open_tunnel(
     while b"\r\n\r\n" not in said:
         more = await stream.read(4096, timeout)
         said += more
-        if not more or len(said) > GREETING_BYTES:
-            raise ProxyError(f"the proxy {proxy.host} gave no answer")
+        if not more or len(said) > MOST_HEAD_BYTES:
+            raise ProxyError(f"the proxy {proxy.host} gave no answer of HTTP")
     status = said.partition(b"\r\n")[0].decode("latin-1").split(maxsplit=1)
     if status[1:2] == [] or not status[1].startswith("2"):
         raise ProxyError(f"the proxy {proxy.host} says: {' '.join(status[1:])}")

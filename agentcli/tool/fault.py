@@ -18,7 +18,7 @@ from agentcli.tool.manifest import (
     RunScript,
     RunSession,
 )
-from agentcli.tool.reach import Unreachable, target_of
+from agentcli.tool.reach import UnreachableError, target_of
 from agentcli.tool.schema import Arguments
 
 
@@ -89,7 +89,7 @@ def _wrong_get(manifest: Manifest, get: str) -> Iterator[tuple[Place, str]]:
         return
     try:
         target_of(PLACEHOLDER.sub("x", get))
-    except Unreachable as wrong:
+    except UnreachableError as wrong:
         yield at, f"must be one `{{name}}`, or a URL: {wrong}"
 
 

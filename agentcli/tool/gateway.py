@@ -24,10 +24,10 @@ from agentcli.loop.port import Sandbox, Show
 from agentcli.tool.compensate import missing, undo_of, with_result
 from agentcli.tool.guarding import keep_protected, told_of_protected
 from agentcli.tool.history import SESSION_ENDED, SessionPast
-from agentcli.tool.job import given_of, job_of, page_of
+from agentcli.tool.job import given_of, job_of, url_of
 from agentcli.tool.manifest import LoadedTool, Restore, RunSession
 from agentcli.tool.named import named_files, names_in, places_of
-from agentcli.tool.reach import Unreachable
+from agentcli.tool.reach import UnreachableError
 from agentcli.tool.reference import Holds, label_of, texts_of, with_texts
 from agentcli.tool.repository import configs_of, with_repositories
 from agentcli.tool.restored import is_restore, restore
@@ -115,7 +115,7 @@ class Gateway:
             return Failed(start.id, "invalid", f"Invalid arguments for {call.tool}:\n{wrong}")
         try:
             return Prepared(start.id, call, await self.facts(tool, call))
-        except Unreachable as error:
+        except UnreachableError as error:
             return Failed(start.id, "invalid", f"Not run: {error}")
         except UnavailableError as error:
             return Failed(start.id, "unavailable", with_hint(error))
@@ -139,7 +139,7 @@ class Gateway:
             notes=sandbox.facts.notes,
             undo=undo_of(tool.manifest, call.args),
             image=sandbox.facts.image,
-            page=page_of(tool, call.args),
+            page=url_of(tool, call.args),
         )
         if isinstance(tool.manifest.compensate, Restore):
             snapshot = await asyncio.to_thread(self.snapshots.take)
@@ -211,15 +211,16 @@ class Gateway:
     async def carry_out(
         self, sandbox: Sandbox, tool: LoadedTool, run: RunTool, job: Job, shown: Shown
     ) -> JobEnd:
-        """Run the job of a call, with the page that it is to have."""
+        """Run the job of a call, once the page that its script needs was read."""
         if run.facts.page:
+            timeout_s = tool.manifest.timeout_of(run.call.args)
             try:
-                page = await self.web.get(run.facts.page, tool.manifest.timeout_of(run.call.args))
-            except Unreachable as why:
+                response = await self.web.get(run.facts.page, timeout_s)
+            except UnreachableError as why:
                 return JobEnd("exit", 0, json.dumps({"error": str(why)}).encode())
             except asyncio.CancelledError:
                 return JobEnd("cancelled")
-            job = replace(job, stdin=given_of(run.call.args, page))
+            job = replace(job, stdin=given_of(run.call.args, response))
         end = await sandbox.run(job, shown.put)
         shown.finish()
         return end

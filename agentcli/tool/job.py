@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ from agentcli.core.sandbox import Job
 from agentcli.core.step import Args
 from agentcli.tool.manifest import PLACEHOLDER, LoadedTool, RunCommand, RunSession
 from agentcli.tool.reach import target_of
-from agentcli.tool.web import Page
+from agentcli.tool.web import Response
 
 
 def job_of(tool: LoadedTool, args: Args) -> Job:
@@ -27,11 +28,14 @@ def job_of(tool: LoadedTool, args: Args) -> Job:
             return Job(argv, stdin=stdin, timeout_ms=timeout_ms)
 
 
-def given_of(args: Args, page: Page) -> bytes:
-    """Return what the script of a tool gets that reads a page: its arguments, and the page."""
-    body = base64.b64encode(page.body).decode()
-    response = {**dataclasses.asdict(page), "body": body}
-    return json.dumps({"args": args, "response": response}, ensure_ascii=True).encode()
+def given_of(args: Args, response: Response) -> bytes:
+    """Return the stdin of a script that a URL is read for: JSON with `args` and `response`.
+
+    The body of the response is in base64.
+    """
+    body = base64.b64encode(response.body).decode()
+    told = {**dataclasses.asdict(response), "body": body}
+    return json.dumps({"args": args, "response": told}).encode()
 
 
 def command_of(run: RunCommand, args: Mapping[str, object]) -> tuple[str, ...]:
@@ -42,21 +46,22 @@ def command_of(run: RunCommand, args: Mapping[str, object]) -> tuple[str, ...]:
     )
 
 
-def page_of(tool: LoadedTool, args: Mapping[str, object]) -> str:
-    """Return the URL that a call reads, in one form, "" for none.
+def url_of(tool: LoadedTool, args: Mapping[str, object]) -> str:
+    """Return the URL that is read for a call, just as it is asked for, "" for none.
 
-    What stands behind the host is quoted. Raises Unreachable for what is no URL.
+    An argument in a part of it is quoted whole, so that it stays in that part. Raises
+    UnreachableError for what is no URL of a page.
     """
     get = tool.manifest.get
     if get is None:
         return ""
     if found := PLACEHOLDER.fullmatch(get):
         return str(target_of(_word(args[found[1]])))
-    return str(target_of(PLACEHOLDER.sub(lambda found: quoted(_word(args[found[1]])), get)))
 
+    def quoted(found: re.Match[str]) -> str:
+        return quote(_word(args[found[1]]), safe="", errors="surrogatepass")
 
-def quoted(word: str) -> str:
-    return quote(word, safe="", errors="surrogatepass")
+    return str(target_of(PLACEHOLDER.sub(quoted, get)))
 
 
 def _word(value: object) -> str:

@@ -129,12 +129,12 @@ class Manifest(Document):
 
     @property
     def get(self) -> str | None:
-        """Return the URL to read, with its placeholders, None for a tool that reads none."""
+        """Return the URL to read for the script, with its placeholders, None for none."""
         return self.run.get if isinstance(self.run, RunScript) else None
 
     @property
     def host(self) -> str:
-        """Return the host of that URL, "" where an argument says it."""
+        """Return the host of the URL to read, "" for none, or where an argument says it."""
         return "" if self.get is None or PLACEHOLDER.fullmatch(self.get) else host_of(self.get)
 
     @property
@@ -183,7 +183,7 @@ class LoadedTool:
             shell=manifest.shell is not None,
             paths=manifest.paths,
             code=manifest.shell is not None or isinstance(manifest.run, RunSession),
-            host=self.manifest.host,
+            host=manifest.host,
         )
 
 

@@ -9,19 +9,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from agentcli.core.host import ANY, host_of, is_at, may_be, named
+from agentcli.core.host import ANY, host_of, is_at, may_resolve_to, named
 from agentcli.core.visible import escaped_line
 
 LOOK_UP_S = 10.0
 PORTS = {"http": 80, "https": 443}
 LOWEST_OTHER = 1024  # below are the ports of mail, terminals and the like
 
-LookUp = Callable[[str, int], Awaitable[Sequence[str]]]
-Domains = tuple[tuple[str, ...], ...]
+LookUp = Callable[[str, int], Awaitable[Sequence[str]]]  # of a host and a port: its addresses
+Domains = tuple[tuple[str, ...], ...]  # a list of each policy, all of which hold; empty: any public
 
 
-class Unreachable(Exception):
-    """A host that may not be reached, or cannot; the text says why, for the model."""
+class UnreachableError(Exception):
+    """A URL that may not be read, or cannot be; the text says why, for the model."""
 
 
 async def look_up(host: str, port: int) -> Sequence[str]:
@@ -55,14 +55,13 @@ async def look_up(host: str, port: int) -> Sequence[str]:
 async def addresses_of(host: str, port: int, domains: Domains, look_up: LookUp) -> Sequence[str]:
     """Return the addresses at which a host may be reached.
 
-    domains: all of these lists hold; where there is none, every public host may be.
-    Raises Unreachable, also when only one of them must not be: who answers for a name could else
-    choose which of them is tried.
+    Raises UnreachableError, also when only one of the addresses is forbidden: whoever answers for
+    the name could else choose which of them is tried.
     """
     lists = domains or ((ANY,),)
     for allowed in lists:
         if not is_at(host, allowed):
-            raise Unreachable(f"{host}: calls may only lead to: {', '.join(allowed)}.")
+            raise UnreachableError(f"{host}: calls may only lead to: {', '.join(allowed)}.")
     try:
         ipaddress.ip_address(host)
         found: Sequence[str] = [host]
@@ -70,16 +69,16 @@ async def addresses_of(host: str, port: int, domains: Domains, look_up: LookUp) 
         try:
             found = await asyncio.wait_for(look_up(host, port), LOOK_UP_S)
         except TimeoutError:
-            raise Unreachable(f"{host}: looking up its address took too long.") from None
+            raise UnreachableError(f"{host}: looking up its address took too long.") from None
         except (OSError, UnicodeError) as error:
-            raise Unreachable(f"{host}: its address was not found: {told(error)}") from None
+            raise UnreachableError(f"{host}: its address was not found: {told(error)}") from None
     if not found:
-        raise Unreachable(f"{host}: it has no address.")
+        raise UnreachableError(f"{host}: it has no address.")
     for address in found:
-        if not all(may_be(address, host, allowed) for allowed in lists):
-            raise Unreachable(
-                f"{host}: its address is {address}, which is not one of the open network. Only a "
-                "policy can allow that, under domains."
+        if not all(may_resolve_to(host, address, allowed) for allowed in lists):
+            raise UnreachableError(
+                f"{host}: its address is {address}, which is not public. Only a policy can allow "
+                "that, under domains."
             )
     return found
 
@@ -92,20 +91,28 @@ def told(error: BaseException) -> str:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a request goes. path: with the query, in ASCII."""
+    """Where a request goes. scheme: http or https. path: with the query, in ASCII."""
 
     scheme: str
     host: str
     port: int
     path: str
 
-    def __str__(self) -> str:
+    @property
+    def authority(self) -> str:
+        """Return the host, and the port unless it is the usual one, as in a URL."""
         port = "" if self.port == PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{bracketed(self.host)}{port}{self.path}"
+        return f"{bracketed(self.host)}{port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.path}"
 
 
 def target_of(url: str) -> Target:
-    """Return where a URL leads. Raises Unreachable for one that programs may read differently."""
+    """Return where a URL leads.
+
+    Raises UnreachableError for what is no URL of a page, or one that programs read differently.
+    """
     try:
         host = host_of(url)
         parts = urllib.parse.urlsplit(url.strip())
@@ -115,12 +122,12 @@ def target_of(url: str) -> Target:
         if host != host_again(parts.hostname or ""):
             raise ValueError(url)
     except (ValueError, KeyError):
-        raise Unreachable(
+        raise UnreachableError(
             f"{escaped_line(url)}: is no URL of a page: it needs http:// or https:// and a host, "
             "and no user name, space or backslash."
         ) from None
     if port < LOWEST_OTHER and port not in PORTS.values():
-        raise Unreachable(
+        raise UnreachableError(
             f"{escaped_line(url)}: the port {port} is not one for pages: it must be 80, 443, or "
             f"{LOWEST_OTHER} and above."
         )
@@ -135,19 +142,22 @@ def host_again(text: str) -> str:
 
 
 def next_target(here: Target, location: str) -> Target:
-    """Return where a redirect leads. Raises Unreachable where that has to be judged first."""
+    """Return where a redirect leads: on the same host and port, or from http to https.
+
+    Raises UnreachableError for any other, which takes a call of its own to be judged.
+    """
     try:
         there = target_of(urllib.parse.urljoin(str(here), location))
-    except (ValueError, Unreachable):
-        text = f"{here}: it has moved to {escaped_line(location)}, which is no page."
-        raise Unreachable(text) from None
+    except (ValueError, UnreachableError):
+        text = f"{here}: it redirects to {escaped_line(location)}, which is no page."
+        raise UnreachableError(text) from None
     upgrade = (here.scheme, here.port, there.scheme, there.port) == ("http", 80, "https", 443)
     if there.host != here.host or not (
         upgrade or (there.scheme, there.port) == (here.scheme, here.port)
     ):
-        raise Unreachable(
-            f"{here}: it has moved to {there}, another place, of which nothing was read. A call "
-            "with that URL is judged like any other."
+        raise UnreachableError(
+            f"{here}: it redirects to {there}, another place, of which nothing was read. Call with "
+            "that URL to read it: it is judged like any other."
         )
     return there
 

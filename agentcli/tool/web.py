@@ -4,25 +4,27 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agentcli import __version__
 from agentcli.tool.reach import (
-    PORTS,
     Domains,
     LookUp,
     Target,
-    Unreachable,
+    UnreachableError,
     addresses_of,
-    bracketed,
     look_up,
     next_target,
     target_of,
 )
 
+if TYPE_CHECKING:
+    import httpcore2
+
 MOST_BYTES = 5_000_000
-MOST_HOPS = 5
-READ_S = 30.0  # between two pieces
-MOVED = (301, 302, 303, 307, 308)
+MOST_REDIRECTS = 5
+TIMEOUTS_S = {"connect": 10.0, "read": 30.0, "write": 30.0, "pool": 30.0}  # of each step
+REDIRECTS = (301, 302, 303, 307, 308)
 HEADERS: dict[str | bytes, str | bytes] = {
     "User-Agent": f"agentcli/{__version__}",
     "Accept": "text/markdown, text/html;q=0.9, application/json;q=0.9, */*;q=0.5",
@@ -33,10 +35,11 @@ KEPT_HEADERS = ("content-type", "content-encoding", "last-modified", "date")
 
 
 @dataclass(frozen=True)
-class Page:
-    """What a server answered. url: where it was in the end. cut: there was more of it.
+class Response:
+    """What a server answered. url: where it was in the end. cut: there was more of the body.
 
-    headers: a few, in lower case.
+    headers: those of KEPT_HEADERS that it has, their names in lower case. body: as it was sent, so
+    perhaps compressed.
     """
 
     url: str
@@ -48,80 +51,84 @@ class Page:
 
 @dataclass(frozen=True)
 class Web:
-    """domains: where requests may lead; all of these lists hold. look_up: finds addresses."""
+    """Reads URLs, at addresses that were looked up once and judged.
+
+    domains: where requests may lead. look_up: finds the addresses of a host.
+    """
 
     domains: Domains = ()
     look_up: LookUp = look_up
 
-    async def get(self, url: str, timeout_s: float) -> Page:
-        """Return what is at a URL, of a long body its beginning.
+    async def get(self, url: str, timeout_s: float) -> Response:
+        """Return what is at a URL, of a body above MOST_BYTES its beginning.
 
-        A redirect is followed only to the same host, whose address is looked up and judged anew.
-        Raises Unreachable.
+        A redirect is followed only on the same host, whose address is looked up and judged anew.
+        Raises UnreachableError.
         """
         try:
             async with asyncio.timeout(timeout_s):
                 return await self.follow(target_of(url))
         except TimeoutError:
-            raise Unreachable(f"{url}: stopped after {timeout_s:g} s.") from None
+            raise UnreachableError(f"{url}: stopped after {timeout_s:g} s.") from None
 
-    async def follow(self, target: Target) -> Page:
-        for _ in range(MOST_HOPS + 1):
-            found = await self.ask(target)
-            if isinstance(found, Page):
+    async def follow(self, target: Target) -> Response:
+        for _ in range(MOST_REDIRECTS + 1):
+            found = await self.request(target)
+            if isinstance(found, Response):
                 return found
             target = next_target(target, found)
-        raise Unreachable(f"{target}: it leads on more than {MOST_HOPS} times.")
+        raise UnreachableError(f"{target}: it was redirected more than {MOST_REDIRECTS} times.")
 
-    async def ask(self, target: Target) -> Page | str:
-        """Return the page, or where it has moved. Raises Unreachable."""
+    async def request(self, target: Target) -> Response | str:
+        """Return the response, or the location of a redirect. Raises UnreachableError."""
         import httpcore2
 
         from agentcli.tool.dial import Dialer, proxy_for
 
         addresses = await addresses_of(target.host, target.port, self.domains, self.look_up)
         dialer = Dialer(addresses, proxy_for(target.scheme, target.host))
-        wait = {"connect": 10.0, "read": READ_S, "write": READ_S, "pool": READ_S}
-        default = target.port == PORTS[target.scheme]
-        host = bracketed(target.host) + ("" if default else f":{target.port}")
+        url = httpcore2.URL(
+            scheme=target.scheme.encode(),
+            host=target.host.encode(),
+            port=target.port,
+            target=target.path.encode(),
+        )
         try:
             async with (
                 httpcore2.AsyncConnectionPool(network_backend=dialer) as pool,
                 pool.stream(
                     "GET",
-                    httpcore2.URL(
-                        scheme=target.scheme.encode(),
-                        host=target.host.encode(),
-                        port=target.port,
-                        target=target.path.encode(),
-                    ),
-                    headers=HEADERS | {"Host": host},
-                    extensions={"timeout": wait},
-                ) as response,
+                    url,
+                    headers=HEADERS | {"Host": target.authority},
+                    extensions={"timeout": TIMEOUTS_S},
+                ) as answer,
             ):
-                headers = {
-                    name.decode("latin-1").lower(): value.decode("latin-1")
-                    for name, value in response.headers
-                }
-                if response.status in MOVED and "location" in headers:
-                    return headers["location"]
-                body, cut = bytearray(), False
-                async for piece in response.aiter_stream():
-                    body += piece
-                    if cut := len(body) > MOST_BYTES:
-                        break
-                kept = {name: headers[name] for name in KEPT_HEADERS if name in headers}
-                return Page(str(target), response.status, kept, bytes(body[:MOST_BYTES]), cut)
+                return await read(answer, target)
         except (
             httpcore2.NetworkError,
             httpcore2.TimeoutException,
             httpcore2.ProtocolError,
             httpcore2.ProxyError,
         ) as error:
-            raise Unreachable(f"{target}: {reason_of(error)}") from error
+            raise UnreachableError(f"{target}: {reason_of(error)}") from error
 
 
-def reason_of(error: BaseException) -> str:
+async def read(answer: "httpcore2.Response", target: Target) -> Response | str:
+    headers = {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers
+    }
+    if answer.status in REDIRECTS and "location" in headers:
+        return headers["location"]
+    body, cut = bytearray(), False
+    async for piece in answer.aiter_stream():
+        body += piece
+        if cut := len(body) > MOST_BYTES:
+            break
+    kept = {name: headers[name] for name in KEPT_HEADERS if name in headers}
+    return Response(str(target), answer.status, kept, bytes(body[:MOST_BYTES]), cut)
+
+
+def reason_of(error: Exception) -> str:
     """Return why a connection failed, in one line."""
     text = re.sub(r"\s+", " ", str(error)).strip()[:300]
     return text or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()

@@ -80,7 +80,7 @@ def test_a_page_that_leads_elsewhere_or_fails_is_an_error_that_the_model_reads(
     with Site(pages) as site:
         played = program.play(
             call("fetch", url=site.url(path="/m")),
-            {"expect": "has moved to http://169.254.169.254/latest, another place", "text": "."},
+            {"expect": "redirects to http://169.254.169.254/latest, another place", "text": "."},
             words=words,
         )
         assert played.code == 0

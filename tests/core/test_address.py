@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcli.core.address import is_in, is_open, network_of
-from agentcli.core.host import is_at, may_be
+from agentcli.core.address import is_in, is_public_address, network_of
+from agentcli.core.host import is_at, may_resolve_to
 
 V4 = st.ip_addresses(v=4).map(str)
-CLOSED = (
+NOT_PUBLIC = (
     *("127.0.0.1", "10.0.0.1", "172.16.5.4", "192.168.1.1", "169.254.169.254", "100.64.0.1"),
     *("0.0.0.0", "224.0.0.1", "240.0.0.1", "255.255.255.255", "192.0.2.1", "192.88.99.1"),
     *("::", "::1", "fe80::1", "fe80::1%eth0", "fd00::1", "fec0::1", "ff02::1", "2001:db8::1"),
@@ -17,24 +17,24 @@ CLOSED = (
 )
 
 
-@pytest.mark.parametrize("address", CLOSED)
-def test_what_is_not_of_the_open_network_is_known_in_any_disguise(address: str) -> None:
-    assert not is_open(address)
-    assert not may_be(address, "example.com", ["*"])
-    assert not may_be(address, "example.com", ["example.com", "*"]), "the name may be its owner's"
+@pytest.mark.parametrize("address", NOT_PUBLIC)
+def test_an_address_that_is_not_public_is_known_in_any_disguise(address: str) -> None:
+    assert not is_public_address(address)
+    assert not may_resolve_to("example.com", address, ["*"])
+    assert not may_resolve_to("example.com", address, ["example.com", "*"])
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "64:ff9b::808:808"])
-def test_what_is_of_the_open_network_is_open(address: str) -> None:
-    assert is_open(address)
-    assert may_be(address, "example.com", ["*"])
+def test_a_public_address_is_known_in_either_family(address: str) -> None:
+    assert is_public_address(address)
+    assert may_resolve_to("example.com", address, ["*"])
 
 
 @given(V4)
-def test_an_address_reached_through_another_kind_is_as_open_as_itself(address: str) -> None:
+def test_an_address_reached_through_another_kind_is_as_public_as_itself(address: str) -> None:
     translated = ipaddress.IPv6Address(int(ipaddress.ip_address("64:ff9b::")) + as_number(address))
-    assert is_open(str(translated)) is is_open(address)
-    assert not is_open(f"::ffff:{address}")
+    assert is_public_address(str(translated)) is is_public_address(address)
+    assert not is_public_address(f"::ffff:{address}")
 
 
 def as_number(address: str) -> int:
@@ -43,10 +43,10 @@ def as_number(address: str) -> int:
 
 def test_a_network_that_a_policy_names_may_be_reached_by_name_and_by_number() -> None:
     near = ["*", "10.1.0.0/16"]
-    assert may_be("10.1.2.3", "wiki.example.com", near)
+    assert may_resolve_to("wiki.example.com", "10.1.2.3", near)
     assert is_at("10.1.2.3", near)
-    assert may_be("10.1.2.3", "10.1.2.3", near)
-    assert not may_be("10.2.0.1", "wiki.example.com", near)
+    assert may_resolve_to("10.1.2.3", "10.1.2.3", near)
+    assert not may_resolve_to("wiki.example.com", "10.2.0.1", near)
     assert not is_at("10.2.0.1", near)
     assert not is_in("wiki.example.com", "10.1.0.0/16")
     assert network_of("example.com") is None
@@ -54,6 +54,6 @@ def test_a_network_that_a_policy_names_may_be_reached_by_name_and_by_number() ->
 
 def test_a_host_whose_name_says_that_it_is_near_may_be_named_for_that() -> None:
     for host in ("localhost", "127.0.0.1", "printer.lan"):
-        assert may_be("127.0.0.1", host, [host])
-        assert not may_be("127.0.0.1", host, ["*"])
-    assert may_be("127.0.0.1", "a.localhost", ["localhost"])
+        assert may_resolve_to(host, "127.0.0.1", [host])
+        assert not may_resolve_to(host, "127.0.0.1", ["*"])
+    assert may_resolve_to("a.localhost", "127.0.0.1", ["localhost"])

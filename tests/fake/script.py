@@ -10,7 +10,7 @@ from pathlib import Path
 from agentcli.tool.job import given_of, job_of
 from agentcli.tool.load import load_manifest
 from agentcli.tool.manifest import LoadedTool
-from agentcli.tool.web import Page
+from agentcli.tool.web import Response
 
 TOOLS = Path(__file__).parents[2] / "tools"
 
@@ -27,12 +27,12 @@ def run_script(
     *,
     preview: bool = False,
     put: tuple[str, str] = ("", ""),
-    page: Page | None = None,
+    response: Response | None = None,
 ) -> str:
     """Return the answer of a script whose workspace is `folder`; `ERROR: ...` for an error.
 
     put: a piece of the script, and what to put in its place, such as a shorter time limit.
-    page: what was read for it.
+    response: what was read for it.
     """
     tool = shipped(name)
     assert tool.arguments.problems(args) == []
@@ -41,7 +41,7 @@ def run_script(
     assert put[0] in script
     ended = subprocess.run(
         [sys.executable, *start[1:], script.replace(*put) if put[0] else script],
-        input=job_of(tool, args).stdin if page is None else given_of(args, page),
+        input=job_of(tool, args).stdin if response is None else given_of(args, response),
         capture_output=True,
         cwd=folder,
         env={"PATH": os.defpath, **({"AGENTCLI_PREVIEW": "1"} if preview else {})},

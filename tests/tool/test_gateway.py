@@ -20,10 +20,10 @@ from agentcli.core.sandbox import Job, JobEnd, Mount, SandboxFacts, SandboxSpec
 from agentcli.core.step import Call, Prepare, Probe, RunTool
 from agentcli.core.tool import RESTORE, Facts, Undo, tier_of
 from agentcli.tool.gateway import NEW_SESSION, SESSION_LOST, Gateway
-from agentcli.tool.reach import Unreachable
+from agentcli.tool.reach import UnreachableError
 from agentcli.tool.shown import Shown
 from agentcli.tool.snapshot import Snapshots
-from agentcli.tool.web import Page, Web
+from agentcli.tool.web import Response, Web
 from tests.fake.script import shipped
 from tests.tool.test_schema import JSON
 
@@ -334,10 +334,10 @@ class PlayedWeb(Web):
 
     problem: BaseException | None = None
 
-    async def get(self, url: str, timeout_s: float) -> Page:
+    async def get(self, url: str, timeout_s: float) -> Response:
         if self.problem:
             raise self.problem
-        return Page(url, 200, {}, f"{url} within {timeout_s}".encode())
+        return Response(url, 200, {}, f"{url} within {timeout_s}".encode())
 
 
 def test_a_script_gets_the_page_that_was_read_just_as_it_was_judged(folder: Path) -> None:
@@ -355,7 +355,7 @@ def test_a_script_gets_the_page_that_was_read_just_as_it_was_judged(folder: Path
 
 def test_a_page_that_cannot_be_read_is_an_error_and_no_script_runs(folder: Path) -> None:
     bench = Bench(folder)
-    bench.gateway.web = PlayedWeb(problem=Unreachable("example.com: it has no address."))
+    bench.gateway.web = PlayedWeb(problem=UnreachableError("example.com: it has no address."))
     assert bench.run("fetch", url="https://example.com") == "example.com: it has no address."
     assert bench.sandbox.jobs == []
 

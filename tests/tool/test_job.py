@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from agentcli.tool.job import command_of, page_of
+from agentcli.tool.job import command_of, url_of
 from agentcli.tool.load import load_manifest
 from agentcli.tool.manifest import RunCommand
 from tests.fake.manifest import write
@@ -34,4 +34,4 @@ def test_an_argument_is_a_whole_url_or_something_behind_the_host(
     more = {"compensate": "none", "examples": []}
     tool = load_manifest(write(tmp_path, egress=True, parameters=schema, run=run, **more))
     assert tool.rule.host == host
-    assert page_of(tool, args) == url
+    assert url_of(tool, args) == url

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agentcli.tool.web import Page
+from agentcli.tool.web import Response
 from tests.fake.script import run_script
 
 URL = "https://a.example/d/a.html"
@@ -74,9 +74,10 @@ def fetch(
     coding: str = "",
     cut: bool = False,
 ) -> str:
-    headers = {"content-type": kind, "content-encoding": coding}
-    page = Page(URL, status, {name: value for name, value in headers.items() if value}, body, cut)
-    return run_script(folder, "fetch", {"url": URL}, page=page)
+    sent = {"content-type": kind, "content-encoding": coding}
+    headers = {name: value for name, value in sent.items() if value}
+    response = Response(URL, status, headers, body, cut)
+    return run_script(folder, "fetch", {"url": URL}, response=response)
 
 
 def text_of(folder: Path, html: str) -> str:
