@@ -59,7 +59,7 @@ def card_of(question: Question) -> Card:
         arguments=question.call.args,
         facts=[
             *signed,
-            *([("reads", f"{facts.page}, from here")] if facts.page else []),
+            *([("reads", f"{facts.page}, over this machine's network")] if facts.page else []),
             ("where", where),
             ("undo", undo_in_words(question)),
             *(("note", note) for note in facts.notes),

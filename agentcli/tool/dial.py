@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,7 @@ from httpcore2 import (
 from agentcli.tool.reach import UnreachableError, bracketed
 
 MOST_HEAD_BYTES = 16_384  # of a proxy's answer
+STATUS = re.compile(rb"HTTP/1\.\d (\d{3}[^\r\n]*)")
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,9 @@ async def open_tunnel(
         more = await stream.read(4096, timeout)
         said += more
         if not more or len(said) > MOST_HEAD_BYTES:
-            raise ProxyError(f"the proxy {proxy.host} gave no answer of HTTP")
-    status = said.partition(b"\r\n")[0].decode("latin-1").split(maxsplit=1)
-    if status[1:2] == [] or not status[1].startswith("2"):
-        raise ProxyError(f"the proxy {proxy.host} says: {' '.join(status[1:])}")
+            break
+    status = STATUS.match(said)
+    if status is None or b"\r\n\r\n" not in said:
+        raise ProxyError(f"the proxy {proxy.host} gave no answer of HTTP")
+    if not status[1].startswith(b"2"):
+        raise ProxyError(f"the proxy {proxy.host} says: {status[1].decode('latin-1')}")

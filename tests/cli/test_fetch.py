@@ -62,7 +62,7 @@ def test_the_default_profile_asks_before_each_page(program: Program) -> None:
         played = program.play(*turns)
         assert (played.code, site.asked) == (77, [])
         shown = program.run("approve", "last", "--show")
-        assert f"reads: {site.url()}, from here" in shown.stdout, shown.stdout
+        assert f"reads: {site.url()}, over this machine's network" in shown.stdout, shown.stdout
         assert "why: the profile asks before each call of fetch" in shown.stdout
         assert "what it sends cannot be taken back" in shown.stdout
         as_json = program.run("approve", "last", "--show", "--json").stdout
@@ -116,6 +116,8 @@ def test_an_own_tool_reads_what_its_manifest_names(program: Program) -> None:
         (program.home / "tools" / "own.yaml").write_text(yaml.safe_dump(manifest))
         (program.home / "tools" / "own.py").write_text(script)
         (program.folder / "web.yaml").write_text("extends: default\ntools: [own]\n")
+        shown = program.run("tools", "show", "own").stdout
+        assert f"reads http://127.0.0.1:{site.port}/w/{{city}} for its script" in shown
         played = program.play(
             call("own", city="São Paulo/..?x"), {"expect": " 200 22", "text": "warm"}, words=words
         )

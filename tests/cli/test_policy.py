@@ -77,6 +77,12 @@ def test_why_names_the_file_and_line_of_a_rule_and_what_it_assumes(program: Prog
     assert why(program, "shell ls")["clean"]["verdict"] == "allow"
 
 
+def test_why_of_a_call_whose_page_cannot_be_read_says_so(program: Program) -> None:
+    asked = program.run("policy", "why", "fetch ftp://example.com/")
+    assert (asked.returncode, asked.stdout) == (65, "")
+    assert "ftp://example.com/: is no URL of a page" in asked.stderr
+
+
 def test_why_of_no_call_says_what_one_is(program: Program) -> None:
     for text, wrong in [
         ("shel ls", "did you mean `shell`?"),

@@ -100,6 +100,13 @@ def test_what_is_wrong_is_named_with_its_place(
     assert f"{tmp_path}/ours.yaml:" in str(caught.value)
 
 
+@pytest.mark.parametrize("domain", ["10.0.0.1/8", "a b", "https://example.com", "fd00::1"])
+def test_a_domain_that_is_no_name_and_no_network_is_refused(domain: str, tmp_path: Path) -> None:
+    told = r"ours\.yaml:\d+:\d+: domains\.1: must be a domain, .* a network, such as 10\.1\.0\.0/16"
+    with pytest.raises(ConfigError, match=told):
+        load(tmp_path, domains=["example.com", domain])
+
+
 def test_two_rules_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="two rules are named one"):
         load(tmp_path, rules=[{"name": "one", "effect": "ask"}, {"name": "one", "effect": "deny"}])

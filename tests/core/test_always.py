@@ -89,7 +89,8 @@ def test_it_is_offered_only_where_a_tier_asks_and_all_can_be_undone() -> None:
 
     assert offered()
     assert offered(asks="tool_asks")
-    assert offered(POST, tier="read_only", asks="tool_asks")
+    for asks in ("read_only_asks", "tool_asks"):
+        assert offered(POST, tier="read_only", asks=asks)
     assert not offered(POST, tier="read_only", asks="tool_asks", tainted=True)
     assert offered(tainted=True)  # it reaches nothing but what can be undone here
     assert not offered(POST, tainted=True)

@@ -97,10 +97,13 @@ class Site:
 
 
 class TunnelProxy:
-    """A proxy that opens ways by CONNECT. asked: the head of each request. refuses: with 403."""
+    """A proxy that opens ways by CONNECT. asked: the head of each request.
 
-    def __init__(self, *, refuses: bool = False) -> None:
-        self.refuses = refuses
+    answer: said instead of opening one.
+    """
+
+    def __init__(self, answer: bytes = b"") -> None:
+        self.answer = answer
         self.asked: list[str] = []
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = int(self.socket.getsockname()[1])
@@ -127,8 +130,8 @@ class TunnelProxy:
             while b"\r\n\r\n" not in head and (more := client.recv(4096)):
                 head += more
             self.asked.append(head.decode("latin-1"))
-            if self.refuses:
-                client.sendall(b"HTTP/1.1 403 Forbidden by us\r\n\r\n")
+            if self.answer:
+                client.sendall(self.answer)
                 return
             host, _, port = head.split()[1].decode().rpartition(":")
             with socket.create_connection((host, int(port))) as there:

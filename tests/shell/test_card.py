@@ -177,10 +177,16 @@ def test_the_card_of_a_page_says_what_is_read_and_that_nothing_takes_it_back() -
     assert lines[1:] == [
         "  fetch",
         "  url: https://bücher.example/a b",
-        "  reads: https://xn--bcher-kva.example/a%20b, from here",
+        "  reads: https://xn--bcher-kva.example/a%20b, over this machine's network",
         "  where: in the sandbox, without a network",
         "  undo: it changes nothing; what it sends cannot be taken back",
     ]
+
+
+def test_the_card_of_a_call_that_only_reads_says_that_it_changes_nothing() -> None:
+    facts = Facts(sandboxed=True, offline=True)
+    asked = Question("s", "may_it_run", Call("read_file"), facts, "read_only", "")
+    assert card_lines(card_of(asked), 80, color=False)[-1] == "  undo: it changes nothing"
 
 
 WORDS_OF_A_CARD = re.compile(

@@ -135,6 +135,16 @@ def test_a_host_without_an_address_is_told_as_such() -> None:
         asyncio.run(addresses_of("x" * 64 + ".example", 443, (("*",),), look_up))
 
 
+def test_a_lookup_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(host: str, port: int) -> Sequence[str]:
+        await asyncio.Event().wait()
+        return ()
+
+    monkeypatch.setattr("agentcli.tool.reach.LOOK_UP_S", 0.01)
+    with pytest.raises(UnreachableError, match=r"a\.example: looking up its address took too long"):
+        asyncio.run(addresses_of("a.example", 443, (), hang))
+
+
 def test_a_number_is_not_looked_up() -> None:
     async def never(host: str, port: int) -> Sequence[str]:
         raise AssertionError(host)
