@@ -75,10 +75,10 @@ Deny goes before ask, ask before allow, whatever the order. In doubt, as over an
 not there, a rule that allows does not fit and one that asks or denies does. Beside rules a policy
 may have protected paths (no call writes them, none reads them unasked), limits (calls and
 per_minute, by tool) and domains: where tools with egress may lead, by each policy that has them.
-`*`, as in the default one, is every public host: private and link-local addresses and this
-machine's own never are (agentcli help network). A manifest's sinks say which arguments lead
-somewhere, beside those of one word; without sinks, all that name a host do, even in a sentence. A
-whole policy, @config/policies/ours.yaml:
+`*`, as in the default one, is every public host; private and link-local addresses and this
+machine's own must be named, or their network (agentcli help network). A manifest's sinks say which
+arguments lead somewhere, beside those of one word; without sinks, all that name a host do, even in
+a sentence. A whole policy, @config/policies/ours.yaml:
 
     domains: [example.com]
     limits: {shell: {per_minute: 20}}
@@ -113,8 +113,9 @@ shown before it is kept, and holds from the next run on: agentcli policy tidy.
         "What untrusted text can and cannot bring about, and how to keep it from the model.",
         """
 What a tool gives has a label, from its manifest: user, tool or untrusted, and public or private.
-All shipped tools that read files or run programs give untrusted, private text. Once the model has
-seen some, a call that can send something out, or change what cannot be undone here, asks unless:
+All shipped tools that read files or run programs give untrusted, private text, and fetch gives
+untrusted, public text. Once the model has seen some, a call that can send something out, or change
+what cannot be undone here, asks unless:
 
 plan  its tool was in the plan from before: a call of the tool plan, or one the model made already
 argument  each argument that matters comes from you or a trusted tool

@@ -194,8 +194,8 @@ run  A script with its modules, a command or a session.
 
 A script gets the arguments as JSON on stdin and prints {"text": ...} or {"error": ...}. It runs
 in the sandbox: docker, or bubblewrap, or with --sandbox local on this machine itself. A sandbox has
-no network; a page of the web is read for a script: agentcli help network. What it prints under
-"data" can be used by the call that undoes it, as {result.NAME}; {args.NAME} is an argument.
+no network; run.get names a URL to read for the script: agentcli help network. What it prints
+under "data" can be used by the call that undoes it, as {result.NAME}; {args.NAME} is an argument.
 AGENTCLI_IDEMPOTENCY_KEY is the same whenever a call is run again.
 
 agentcli tools check NAME  Says what is wrong with it.
@@ -205,34 +205,35 @@ agentcli tools call NAME JSON  Calls it by hand, with all rules.
     "network": (
         "What is read of the web, and where nothing is.",
         """
-What runs in a sandbox has no network. The tool fetch reads pages, and so does an own tool with
+What runs in a sandbox has no network. The tool fetch reads pages, and a tool of your own can, with
 
     egress: true
     run:
       script: weather.py
       get: "https://example.com/weather?city={city}"
 
-{city} stands for an argument, as one word behind the host; a bare "{url}", for a whole URL. The
-program itself reads it, with GET alone, without cookies or passwords, up to 5 MB. Then the script
-runs, in the sandbox, with this on stdin: {"args": {...}, "response": {"url", "status", "headers",
-"body" in base64, "cut"}}.
+{city} is an argument, quoted, anywhere behind the host; get: "{url}" takes the whole URL from one.
+The program itself reads it: by GET, without cookies or passwords, up to 5 MB. Then the script runs,
+in the sandbox, with this on stdin: {"args": {...}, "response": {"url", "status", "headers", "body"
+in base64, "cut"}}.
 
-Each call is judged as any other: by the domains of policies (agentcli help rules), by the profile,
-which asks before each fetch if it is the default one, and by where its URL comes from once the
-model has seen untrusted text (agentcli help injection). With A at a question you let one host be
-read from now on.
+Each call is judged as any other: by the domains of policies (agentcli help rules); by the profile
+(the default one asks before each fetch; one that extends it with its own ask names fetch again);
+and by where its URL comes from, once the model has seen untrusted text (agentcli help injection).
+With A at a question you keep a rule that lets fetch read one host unasked.
 
-A host is looked up once, when the call runs. If one of its addresses is private, link-local, of
-this machine or otherwise none of the open network, nothing is read; else it is reached at just
-these addresses, under TLS by its name. A redirect is followed on the same host alone, where all
-that is done anew. To any other it is told, and takes a call of its own.
+A host is looked up once, when the call runs. If any of its addresses is private, link-local, of
+this machine or not public for another reason, nothing is read. Else it is reached at just these
+addresses, with TLS for its name. A redirect is followed only on the same host and port, or from
+http to https, with the same checks. Of any other the model is told, and can make a call of it.
 
-To let tools reach hosts of your own network, name the network, or a host that has no public
-name, under domains in a policies/default.yaml of your own: ["*", 10.1.0.0/16, wiki.lan]. All
-policies in force have to allow it.
+To let tools reach hosts of your own network, copy the shipped default policy (agentcli policy show
+default says where it is) to @config/policies/default.yaml, and add the network there, or a
+host that has no public name: domains: ["*", 10.1.0.0/16, wiki.lan]. All policies in force have to
+allow it. Yours takes the place of the shipped one, so keep the rest of it.
 
-HTTPS_PROXY, HTTP_PROXY and NO_PROXY hold; a proxy is given the address and not the name, and only
-one of HTTP is used. With --sandbox local what runs reaches any network by itself.
+HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY hold, for HTTP proxies only, which are asked for the
+address and not for the name. With --sandbox local what runs reaches any network by itself.
 """,
     ),
 }

@@ -78,7 +78,7 @@ async def addresses_of(host: str, port: int, domains: Domains, look_up: LookUp) 
         if not all(may_resolve_to(host, address, allowed) for allowed in lists):
             raise UnreachableError(
                 f"{host}: its address is {address}, which is not public. Only a policy can allow "
-                "that, under domains."
+                "that, under domains: agentcli help network."
             )
     return found
 
