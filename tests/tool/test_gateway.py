@@ -329,7 +329,7 @@ def test_any_arguments_are_refused_or_can_be_stored_and_are_what_the_tool_takes(
 
 
 @dataclass(frozen=True)
-class PlayedWeb(Web):
+class FixedWeb(Web):
     """Answers with one page, or not at all."""
 
     problem: BaseException | None = None
@@ -342,7 +342,7 @@ class PlayedWeb(Web):
 
 def test_a_script_gets_the_page_that_was_read_just_as_it_was_judged(folder: Path) -> None:
     bench = Bench(folder)
-    bench.gateway.web = PlayedWeb()
+    bench.gateway.web = FixedWeb()
     facts = bench.facts("fetch", url="HTTPS://Example.com?ü")
     assert facts.page == "https://example.com/?%C3%BC"
     assert bench.run("fetch", url="HTTPS://Example.com?ü") == "ok"
@@ -355,14 +355,14 @@ def test_a_script_gets_the_page_that_was_read_just_as_it_was_judged(folder: Path
 
 def test_a_page_that_cannot_be_read_is_an_error_and_no_script_runs(folder: Path) -> None:
     bench = Bench(folder)
-    bench.gateway.web = PlayedWeb(problem=UnreachableError("example.com: it has no address."))
+    bench.gateway.web = FixedWeb(problem=UnreachableError("example.com: it has no address."))
     assert bench.run("fetch", url="https://example.com") == "example.com: it has no address."
     assert bench.sandbox.jobs == []
 
 
 def test_a_page_that_is_cut_off_while_it_is_read_was_not_done(folder: Path) -> None:
     bench = Bench(folder)
-    bench.gateway.web = PlayedWeb(problem=asyncio.CancelledError())
+    bench.gateway.web = FixedWeb(problem=asyncio.CancelledError())
     act = RunTool(Call("fetch", {"url": "https://a.b"}), bench.facts("fetch", url="https://a.b"), 1)
     ended = asyncio.run(bench.gateway.run(Started(("t", 1), act), act, lambda signal: None))
     assert isinstance(ended, ToolEnded)
