@@ -11,6 +11,7 @@ from answer import Args, Problem, answer, deadline
 from page import markdown_of
 
 MOST_BYTES = 20_000_000  # of what a compressed page may grow to
+GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # by what it begins with
 WORK_S = 20.0
 ERROR_CHARS = 2000
 TEXT = re.compile(
@@ -27,8 +28,9 @@ MARKS = (
 def fetch(given: Args) -> str:
     response: dict[str, Any] = given["response"]
     url, status, headers = response["url"], response["status"], response["headers"]
-    body, notes = unpacked(base64.b64decode(response["body"]), headers), []
-    if response["cut"]:
+    body, longer = decompressed(base64.b64decode(response["body"]), headers)
+    notes = []
+    if response["cut"] or longer:
         notes.append("[there is more: only its beginning was read]")
     kind, _, rest = headers.get("content-type", "").lower().partition(";")
     kind = kind.strip() or kind_of(body)
@@ -53,17 +55,22 @@ def said(status: int) -> str:
     return f"{status} {http.client.responses.get(status, '')}".rstrip()
 
 
-def unpacked(body: bytes, headers: dict[str, str]) -> bytes:
-    """Return a body as it was before it was compressed for the way; what is too long is cut."""
+def decompressed(body: bytes, headers: dict[str, str]) -> tuple[bytes, bool]:
+    """Return a body as it was before it was compressed, cut at MOST_BYTES, and whether it was cut.
+
+    Raises Problem for one that is damaged, or compressed in another way.
+    """
     coding = headers.get("content-encoding", "").strip().lower()
     if coding in ("", "identity"):
-        return body
+        return body, False
     if coding not in ("gzip", "x-gzip", "deflate"):
-        raise Problem(f"the page is packed as {coding}, which was not asked for")
+        raise Problem(f"the page is compressed as {coding}, which was not asked for")
     try:
-        return zlib.decompressobj(47).decompress(body, MOST_BYTES)
+        reader = zlib.decompressobj(GZIP_OR_ZLIB)
+        text = reader.decompress(body, MOST_BYTES)
     except zlib.error as wrong:
-        raise Problem(f"the page is packed as {coding}, and damaged: {wrong}") from wrong
+        raise Problem(f"the page is compressed as {coding}, and damaged: {wrong}") from wrong
+    return text, bool(reader.unconsumed_tail)
 
 
 def kind_of(body: bytes) -> str:

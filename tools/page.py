@@ -38,6 +38,7 @@ CLOSES = {
 HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 MARK = re.compile(" ?#{1,6} | ")  # what stands before a link's own text
 MOST_DEPTH = 500
+MAIN_CHARS = 200  # what says that it is the main part and is shorter, is not all of it
 
 
 def markdown_of(html: str, url: str) -> tuple[str, str]:
@@ -79,7 +80,7 @@ class Page(HTMLParser):
         self.cells: list[str] | None = None
 
     def text(self) -> str:
-        blocks = self.main if sum(map(len, self.main)) > 200 else self.blocks
+        blocks = self.main if sum(map(len, self.main)) > MAIN_CHARS else self.blocks
         return re.sub(r"\n{3,}", "\n\n", "\n".join(blocks)).strip("\n")
 
     def handle_starttag(self, tag: str, attrs: Attrs) -> None:

@@ -215,7 +215,7 @@ What runs in a sandbox has no network. The tool fetch reads pages, and a tool of
 {city} is an argument, quoted, anywhere behind the host; get: "{url}" takes the whole URL from one.
 The program itself reads it: by GET, without cookies or passwords, up to 5 MB. Then the script runs,
 in the sandbox, with this on stdin: {"args": {...}, "response": {"url", "status", "headers", "body"
-in base64, "cut"}}.
+in base64, gzipped if the headers say so, "cut"}}.
 
 Each call is judged as any other: by the domains of policies (agentcli help rules); by the profile
 (the default one asks before each fetch; one that extends it with its own ask names fetch again);

@@ -216,8 +216,8 @@ class Gateway:
             timeout_s = tool.manifest.timeout_of(run.call.args)
             try:
                 response = await self.web.get(run.facts.page, timeout_s)
-            except UnreachableError as why:
-                return JobEnd("exit", 0, json.dumps({"error": str(why)}).encode())
+            except UnreachableError as error:
+                return JobEnd("exit", 0, json.dumps({"error": str(error)}).encode())
             except asyncio.CancelledError:
                 return JobEnd("cancelled")
             job = replace(job, stdin=given_of(run.call.args, response))
