@@ -197,7 +197,7 @@ class Gateway:
             return Failed(start.id, "unavailable", text)
         try:
             shown = Shown(start, show, self.clean)
-            end = await self.carry_out(sandbox, tool, run, job, shown)
+            end = await self.carry_out(sandbox, run, job, shown)
         except UnavailableError as error:
             return Failed(start.id, "unavailable", with_hint(error))
         result = result_of(tool, end)
@@ -208,19 +208,19 @@ class Gateway:
         ended = replace(ended, label=label, held=held, echo=echo)
         return await self.with_undo(ended, run, result, before)
 
-    async def carry_out(
-        self, sandbox: Sandbox, tool: LoadedTool, run: RunTool, job: Job, shown: Shown
-    ) -> JobEnd:
-        """Run the job of a call, once the page that its script needs was read."""
+    async def carry_out(self, sandbox: Sandbox, run: RunTool, job: Job, shown: Shown) -> JobEnd:
+        """Run the job of a call, once the page that its script needs was read, both in its time."""
         if run.facts.page:
-            timeout_s = tool.manifest.timeout_of(run.call.args)
+            clock = asyncio.get_running_loop().time
+            began = clock()
             try:
-                response = await self.web.get(run.facts.page, timeout_s)
+                response = await self.web.get(run.facts.page, job.timeout_ms / 1000)
             except UnreachableError as error:
                 return JobEnd("exit", 0, json.dumps({"error": str(error)}).encode())
             except asyncio.CancelledError:
                 return JobEnd("cancelled")
-            job = replace(job, stdin=given_of(run.call.args, response))
+            left_ms = max(1, job.timeout_ms - round((clock() - began) * 1000))
+            job = replace(job, stdin=given_of(run.call.args, response), timeout_ms=left_ms)
         end = await sandbox.run(job, shown.put)
         shown.finish()
         return end
