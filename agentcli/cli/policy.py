@@ -110,6 +110,7 @@ def check(
             wrong += str(error).splitlines()
             continue
         rules += len(policy.rules)
+        found += unprotected(policy)
         for number, text in faults(policy, tools, config.roles, time.time_ns() // 1000):
             found.append(f"{policy.where(number)}: {policy.rules[number].name}: {text}")
     if not files:
@@ -123,6 +124,21 @@ def check(
     count = counted(len(wrong) + len(found), "finding")
     print(f"{counted(len(paths), 'file')}, {counted(rules, 'rule')}, {count}")
     return code
+
+
+def unprotected(policy: "LoadedPolicy") -> list[str]:
+    """Return a finding for a policy that drops what the shipped one of its name protects."""
+    from agentcli import asset
+    from agentcli.config.policy import load_policy
+
+    shipped = asset.shipped("configs", "policies", f"{policy.name}.yaml")
+    if "protected" in policy.file.model_fields_set or not shipped.exists():
+        return []
+    if not load_policy(shipped).protected:
+        return []
+    why = "copy them, or say `protected: []` if that is meant, or give it another name"
+    text = f"it takes the place of {shipped}, whose protected paths it leaves out: {why}"
+    return [f"{policy.source.path}: {text}"]
 
 
 def named_and_missing(config: "Config") -> list[str]:
@@ -245,6 +261,9 @@ def lines(policy: "LoadedPolicy") -> Iterator[str]:
     if policy.domains:
         yield ""
         yield f"what can send data out may lead to: {', '.join(policy.domains)}"
+    if policy.private_hosts:
+        yield ""
+        yield f"not public, and taken in by `*` all the same: {', '.join(policy.private_hosts)}"
     for tool, limit in policy.file.limits.items():
         yield ""
         yield f"limit of {tool}: {plain(limit.model_dump(exclude_none=True))}"

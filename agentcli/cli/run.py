@@ -306,6 +306,8 @@ def drive(
         outcome = run_in_terminal(shot)
         while lacks_image(outcome) and offer_image(plan.sandbox.image):
             outcome = run_in_terminal(replace(shot, more=()))
+        if plan.agent.pattern == "single":  # no reply of a model has told what came of it
+            headless.answer_to(sys.stdout, outcome.answer)
     else:
         front = headless.Progress(sys.stderr).front
         outcome = run_to_end(replace(shot, front=front).go())

@@ -75,10 +75,10 @@ Deny goes before ask, ask before allow, whatever the order. In doubt, as over an
 not there, a rule that allows does not fit and one that asks or denies does. Beside rules a policy
 may have protected paths (no call writes them, none reads them unasked), limits (calls and
 per_minute, by tool) and domains: where tools with egress may lead, by each policy that has them.
-`*`, as in the default one, is every public host; private and link-local addresses and this
-machine's own must be named, or their network (agentcli help network). A manifest's sinks say which
-arguments lead somewhere, beside those of one word; without sinks, all that name a host do, even in
-a sentence. A whole policy, @config/policies/ours.yaml:
+`*`, as in the default one, is every public host, and what private_hosts name of your own network
+(agentcli help network). A manifest's sinks say which arguments lead somewhere, beside those of one
+word; without sinks, all that name a host do, even in a sentence. A whole policy,
+@config/policies/ours.yaml:
 
     domains: [example.com]
     limits: {shell: {per_minute: 20}}

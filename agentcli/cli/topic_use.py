@@ -227,13 +227,15 @@ this machine or not public for another reason, nothing is read. Else it is reach
 addresses, with TLS for its name. A redirect is followed only on the same host and port, or from
 http to https, with the same checks. Of any other the model is told, and can make a call of it.
 
-To let tools reach hosts of your own network, copy the shipped default policy (agentcli policy show
-default says where it is) to @config/policies/default.yaml, and add the network there, or a
-host that has no public name: domains: ["*", 10.1.0.0/16, wiki.lan]. All policies in force have to
-allow it. Yours takes the place of the shipped one, so keep the rest of it.
+To let tools reach hosts of your own network, say so in a policy of your own, under private_hosts:
+[wiki.lan, 10.1.0.0/16]. All policies that say `*` under domains, as the default one, take these in
+then. One with other domains does not.
 
-HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY hold, for HTTP proxies only, which are asked for the
-address and not for the name. With --sandbox local what runs reaches any network by itself.
+A response with any status reaches a script of your own. Ports below 1024 are refused but for 80
+and 443. A server has 10 s to be reached and 30 s between two pieces, the call timeout_s in all.
+
+HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY hold, for HTTP proxies only, which are asked for
+the address, not the name. With --sandbox local what runs reaches any network by itself.
 """,
     ),
 }

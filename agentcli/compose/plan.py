@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +22,7 @@ from agentcli.config.policy import LoadedPolicy, is_here
 from agentcli.config.profile import PriceSettings, Profile, SandboxSettings
 from agentcli.config.settings import Config
 from agentcli.core.held import ASK_TEXT
+from agentcli.core.host import ANY
 from agentcli.core.injection import LAYERS
 from agentcli.core.plan import Plan
 from agentcli.core.policy import Policy
@@ -135,7 +136,7 @@ def policy_of(
         rules=tuple(rule for policy in policies for rule in rules_here(policy, config)),
         role=role_of(config.roles, role, local_name()),
         protected=tuple(dict.fromkeys(path for p in policies for path in p.protected)),
-        domains=tuple(policy.domains for policy in policies if policy.domains),
+        domains=domains_of(policies),
         limits=limits_of(policies),
     )
 
@@ -145,6 +146,15 @@ def rules_here(policy: LoadedPolicy, config: Config) -> Iterator[PolicyRule]:
     for written, rule in zip(policy.file.rules, policy.rules, strict=True):
         if is_here(written, config.workspace):
             yield rule
+
+
+def domains_of(policies: Sequence[LoadedPolicy]) -> tuple[tuple[str, ...], ...]:
+    """Return the lists that hold together, with what `*` takes in beside public hosts."""
+    private = tuple(dict.fromkeys(host for policy in policies for host in policy.private_hosts))
+    lists = [policy.domains for policy in policies if policy.domains]
+    if private and not lists:
+        lists = [(ANY,)]
+    return tuple((*domains, *private) if ANY in domains else domains for domains in lists)
 
 
 def limits_of(policies: Iterable[LoadedPolicy]) -> dict[str, Limit]:

@@ -1,8 +1,10 @@
 """Policies: rules about calls, as people write them in YAML."""
 
 import datetime
+import ipaddress
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,7 +13,7 @@ from pydantic import Field, field_validator
 
 from agentcli import asset
 from agentcli.core.address import network_of
-from agentcli.core.host import ANY, named
+from agentcli.core.host import ANY, is_public, named
 from agentcli.core.linear import linear
 from agentcli.core.rule import HOWS, Clause, Effect, Limit, Origin, PolicyRule
 from agentcli.core.state import STAMPS
@@ -90,7 +92,8 @@ class PolicyFile(Document):
     unsafe: its rules may let irreversible calls run unasked. protected: what no call writes and
     none reads unasked; `~` is the home folder, @config and @state the program's own. domains:
     where calls that can send something out may lead: names, with all below them, and networks,
-    as 10.1.0.0/16; `*` is any name and address that is public.
+    as 10.1.0.0/16; `*` is any name and address that is public. private_hosts: what `*` takes in of
+    one's own network, in this policy and all others.
     """
 
     description: str = ""
@@ -98,6 +101,7 @@ class PolicyFile(Document):
     rules: Annotated[tuple[RuleFile, ...], Field(max_length=RULES_AT_MOST)] = ()
     protected: tuple[Text, ...] = ()
     domains: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    private_hosts: tuple[Text, ...] = ()
     limits: dict[str, LimitFile] = {}
 
     @field_validator("rules")
@@ -122,6 +126,7 @@ class LoadedPolicy:
     rules: tuple[PolicyRule, ...]
     protected: tuple[str, ...]
     domains: tuple[str, ...]
+    private_hosts: tuple[str, ...]
     limits: dict[str, Limit]
 
     def where(self, number: int) -> str:
@@ -152,6 +157,7 @@ def load_policy(path: Path, shown: str = "", *, of_project: bool = False) -> Loa
         rules,
         tuple(map(place_of, file.protected)),
         tuple(domain_of(domain) for domain in file.domains or ()),
+        tuple(map(domain_of, file.private_hosts)),
         {name: Limit(limit.calls, limit.per_minute) for name, limit in file.limits.items()},
     )
 
@@ -183,12 +189,22 @@ def problems(source: Source, file: PolicyFile) -> Iterator[str]:
                 "for any that is public"
             )
             yield source.line_at(("domains", number), message)
+    for number, host in enumerate(file.private_hosts):
+        try:
+            named_so = domain_of(host)
+            if named_so == ANY or (network_of(named_so) is None and is_public(named_so)):
+                message = "is public, so it belongs under domains"
+                yield source.line_at(("private_hosts", number), message)
+        except ValueError:
+            message = "must be a host that is not public, such as wiki.lan, or a network"
+            yield source.line_at(("private_hosts", number), message)
 
 
 def foreign_problems(source: Source, file: PolicyFile) -> Iterator[str]:
     """Yield what a project's policy says that only a person's own may."""
-    if "unsafe" in file.model_fields_set:
-        yield source.line_at("unsafe", NOT_A_PROJECTS)
+    for key in ("unsafe", "private_hosts"):
+        if key in file.model_fields_set:
+            yield source.line_at(key, NOT_A_PROJECTS)
     for number, pattern in enumerate(file.protected):
         if pattern.startswith("!"):  # it would hold for the paths of all other policies too
             yield source.line_at(("protected", number), f"an exception {NOT_A_PROJECTS}")
@@ -262,6 +278,8 @@ def domain_of(text: str) -> str:
     """Return a domain in the form in which hosts are compared. Raises ValueError."""
     if (network := network_of(text)) is not None:
         return str(network)
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(text.removeprefix("[").removesuffix("]")))
     return ANY if text == ANY else named(text.removeprefix("*."))
 
 

@@ -99,7 +99,13 @@ def in_words(rule: dict[str, Any]) -> str:
         what += f" for nothing but: {', '.join(rule['command'])}"
     for name, clause in rule.get("when", {}).items():
         for how, value in clause.items():
-            where = "in or below" if how == "path" else "at or below"
-            what += f", where {name} is {where} {value}"
+            if how == "path":
+                what += f", where {name} is in or below {value}"
+            else:
+                what += f", where {name} leads to {value} or below it, on any port"
     limits = f"{what}. Only in {rule['folder']}, until {rule['expires']}"
-    return f"{limits}, and if it can be undone." if rule["tier"] == "reversible" else f"{limits}."
+    if rule["tier"] == "reversible":
+        return f"{limits}, and if it can be undone."
+    if any("host" in clause for clause in rule.get("when", {}).values()):
+        limits += ". Once untrusted text was read, what you have not named yourself still asks"
+    return f"{limits}."

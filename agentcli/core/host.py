@@ -62,6 +62,12 @@ def is_at(host: str, domains: Iterable[str]) -> bool:
     )
 
 
+def in_words(domains: Iterable[str]) -> str:
+    """Return where calls may lead, as a refusal says it."""
+    words = ["any public host" if domain == ANY else domain for domain in domains]
+    return f"calls may only lead to {' or '.join(words)} (agentcli help network)"
+
+
 def is_below(host: str, domain: str) -> bool:
     return host == domain or host.endswith(f".{domain}")
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from agentcli.core.host import ANY, host_of, is_at, may_resolve_to, named
+from agentcli.core.host import ANY, host_of, in_words, is_at, may_resolve_to, named
 from agentcli.core.visible import escaped_line
 
 LOOK_UP_S = 10.0
@@ -61,7 +61,7 @@ async def addresses_of(host: str, port: int, domains: Domains, look_up: LookUp) 
     lists = domains or ((ANY,),)
     for allowed in lists:
         if not is_at(host, allowed):
-            raise UnreachableError(f"{host}: calls may only lead to: {', '.join(allowed)}.")
+            raise UnreachableError(f"{host}: {in_words(allowed)}.")
     try:
         ipaddress.ip_address(host)
         found: Sequence[str] = [host]
@@ -77,8 +77,8 @@ async def addresses_of(host: str, port: int, domains: Domains, look_up: LookUp) 
     for address in found:
         if not all(may_resolve_to(host, address, allowed) for allowed in lists):
             raise UnreachableError(
-                f"{host}: its address is {address}, which is not public. Only a policy can allow "
-                "that, under domains: agentcli help network."
+                f"{host}: its address is {address}, which is not public. Only a policy of the "
+                "user can allow that: agentcli help network."
             )
     return found
 

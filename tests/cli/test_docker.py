@@ -52,7 +52,7 @@ def test_tools_run_in_a_container_that_is_gone_afterwards(
 def test_a_page_is_read_for_a_container_that_has_no_network_itself(
     program: Program, words: tuple[str, ...]
 ) -> None:
-    allow(program, "127.0.0.1")
+    allow(program, private_hosts=["127.0.0.1"])
     (program.folder / "p.yaml").write_text(
         f"extends: default\nask: [write_file]\nsandbox: {{image: '{IMAGE}'}}\n"
     )

@@ -1,7 +1,6 @@
 """Pages of a server on this machine, read by the installed program."""
 
 import json
-from pathlib import Path
 
 import pytest
 import yaml
@@ -12,22 +11,19 @@ from tests.cli.test_own_tool import MANIFEST
 from tests.fake.site import Played, Site, moved, page
 
 PAGE = page(b"<title>Guide</title><p>Hello <a href=b>there</a><p hidden>secret")
-SHIPPED = Path(__file__).parents[2] / "configs" / "policies" / "default.yaml"
 
 
-def allow(program: Program, *domains: str) -> tuple[str, ...]:
-    """Let pages be read at these, unasked, and return the words that name the profile."""
-    policy = yaml.safe_load(SHIPPED.read_text())
+def allow(program: Program, **policy: list[str]) -> tuple[str, ...]:
+    """Have a policy of the user's hold, let pages be read unasked; the words name the profile."""
     (program.home / "policies").mkdir(exist_ok=True)
-    (program.home / "policies" / "default.yaml").write_text(
-        yaml.safe_dump({**policy, "domains": [*domains]})
-    )
+    (program.home / "policies" / "ours.yaml").write_text(yaml.safe_dump(policy))
+    (program.home / "settings.yaml").write_text("policies: [ours]\n")
     (program.folder / "web.yaml").write_text("extends: default\nask: [write_file]\n")
     return ("--profile", "./web.yaml")
 
 
 def test_a_page_that_a_policy_allows_is_read_and_told_as_text(program: Program) -> None:
-    words = allow(program, "*", "127.0.0.0/8")
+    words = allow(program, private_hosts=["127.0.0.0/8"])
     with Site({"/a": PAGE}) as site:
         url = site.url(path="/a")
         turns = call("fetch", url=url), {"expect": "[there]", "text": "Read."}
@@ -48,7 +44,7 @@ def test_by_default_nothing_on_this_machine_is_read(program: Program) -> None:
         for host in ("127.0.0.1", "localhost", "127.1", "[::1]"):
             denied = program.play(
                 call("fetch", url=site.url(host)),
-                {"expect": "calls may only lead to", "text": "No."},
+                {"expect": "calls may only lead to any public host", "text": "No."},
                 words=("--profile", "./web.yaml"),
             )
             assert (denied.code, denied.document["answer"]) == (0, "No."), denied
@@ -56,7 +52,7 @@ def test_by_default_nothing_on_this_machine_is_read(program: Program) -> None:
 
 
 def test_the_default_profile_asks_before_each_page(program: Program) -> None:
-    allow(program, "127.0.0.1")
+    allow(program, private_hosts=["127.0.0.1"])
     with Site({"/": PAGE}) as site:
         turns = call("fetch", url=site.url()), {"expect": "Hello", "text": "Read."}
         played = program.play(*turns)
@@ -75,7 +71,7 @@ def test_the_default_profile_asks_before_each_page(program: Program) -> None:
 def test_a_page_that_leads_elsewhere_or_fails_is_an_error_that_the_model_reads(
     program: Program,
 ) -> None:
-    words = allow(program, "127.0.0.1")
+    words = allow(program, private_hosts=["127.0.0.1"])
     pages = {"/m": moved("http://169.254.169.254/latest"), "/b": Played(b"\0", 200)}
     with Site(pages) as site:
         played = program.play(
@@ -101,7 +97,7 @@ def test_an_own_tool_reads_what_its_manifest_names(program: Program) -> None:
         "text = base64.b64decode(page['body']).decode()\n"
         "print(json.dumps({'text': f\"{given['args']['city']} {page['status']} {text}\"}))\n"
     )
-    words = allow(program, "127.0.0.1")
+    words = allow(program, private_hosts=["127.0.0.1"])
     with Site({"/w/S%C3%A3o%20Paulo%2F..%3Fx": page(b"22", "text/plain")}) as site:
         manifest = {
             **MANIFEST,
@@ -122,7 +118,7 @@ def test_an_own_tool_reads_what_its_manifest_names(program: Program) -> None:
             call("own", city="São Paulo/..?x"), {"expect": " 200 22", "text": "warm"}, words=words
         )
         assert (played.code, played.document["answer"]) == (0, "warm"), played.outputs()
-        allow(program, "example.com")
+        allow(program, domains=["example.com"])
         (program.folder / "web.yaml").write_text("extends: default\ntools: [own]\n")
         denied = program.play(
             call("own", city="x"), {"expect": "own leads to 127.0.0.1", "text": "no"}, words=words
@@ -149,7 +145,7 @@ def test_what_is_no_url_of_a_page_is_told_and_nobody_is_asked(
 def test_a_host_that_is_allowed_for_good_is_read_unasked_from_the_next_run_on(
     program: Program,
 ) -> None:
-    allow(program, "127.0.0.1")
+    allow(program, private_hosts=["127.0.0.1"])
     with Site({"/": PAGE, "/more": page(b"more")}) as site:
         turns = call("fetch", url=site.url()), call("fetch", url=site.url(path="/more"))
         prompt = f"Read {site.url()} and {site.url(path='/more')}"
@@ -158,7 +154,7 @@ def test_a_host_that_is_allowed_for_good_is_read_unasked_from_the_next_run_on(
         with talking(program, *words) as person:
             person.sees(r"A always .*n no · s stop \[no\]")
             person.presses("A")
-            person.sees(r"(?s)url is at or below 127\.0\.0\.1\..*Keep this rule.*n no \[no\]")
+            person.sees(r"(?s)url leads to 127\.0\.0\.1 .*Keep this rule.*n no \[no\]")
             person.presses("y")
             second = person.sees(r"(?s)Kept in .*/more.*n no · s stop \[no\]")
             assert "A always" not in second.partition("Kept in")[2], "untrusted text was read"

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from tests.cli.conftest import SANDBOX, Program, call
+from tests.cli.test_chat import talking
 
 MANIFEST = {
     "name": "own",
@@ -38,6 +39,12 @@ def test_an_own_tool_is_offered_run_and_shown(program: Program) -> None:
     assert played.code == 0
     assert "own" in program.run("tools", "list").stdout
     assert program.run("tools", "call", "own", '{"n": 1}', "--sandbox", SANDBOX).stdout == "2\n"
+
+
+def test_a_tool_called_by_hand_shows_what_it_gave_at_a_terminal_too(program: Program) -> None:
+    add_tool(program, GOOD)
+    with talking(program, "tools", "call", "own", '{"n": 41}', "--sandbox", SANDBOX) as person:
+        person.sees(r"(?m)^42$")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cli.conftest import SANDBOX, Program, call
+from tests.cli.conftest import ROOT, SANDBOX, Program, call
 from tests.cli.test_project import grant
 from tests.sandbox.box import IMAGE, why_not
 
@@ -444,3 +444,32 @@ def test_no_wrong_word_is_answered_with_the_key_that_takes_protection_back(
         path.write_text(f"{key}: x\n")
         checked = program.run("policy", "check", "p.yaml")
         assert checked.stdout.startswith(f"p.yaml:1:1: {key}: unknown key; known here: ")
+
+
+def test_the_check_finds_a_policy_that_drops_what_the_shipped_one_protects(
+    program: Program,
+) -> None:
+    path = own(program, "default", domains=["example.com"])
+    checked = program.run("policy", "check")
+    assert checked.returncode == 65
+    assert f"{path}: it takes the place of {ROOT}/configs/policies/default.yaml" in checked.stdout
+    assert "whose protected paths it leaves out" in checked.stdout
+    own(program, "default", domains=["example.com"], protected=[])
+    assert program.run("policy", "check").returncode == 0, "it is meant"
+    own(program, "strict", rules=[])
+    assert program.run("policy", "check").returncode == 0, "the shipped one protects nothing"
+
+
+def test_hosts_of_ones_own_network_are_added_to_what_is_public(program: Program) -> None:
+    own(program, "ours", private_hosts=["wiki.lan", "10.1.0.0/16"])
+    (program.home / "settings.yaml").write_text("policies: [ours]\n")
+    for host, rule in (
+        ("wiki.lan", "tool_asks"),
+        ("10.1.2.3", "tool_asks"),
+        ("example.com", "tool_asks"),
+        ("10.2.0.1", "other_domain"),
+        ("localhost", "other_domain"),
+    ):
+        assert why(program, f"fetch http://{host}/")["clean"]["rule"] == rule, host
+    assert "taken in by `*` all the same: wiki.lan" in program.run("policy", "show", "ours").stdout
+    assert "protected_path" in program.run("policy", "why", "read_file .ssh/id").stdout

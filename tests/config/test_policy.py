@@ -100,11 +100,33 @@ def test_what_is_wrong_is_named_with_its_place(
     assert f"{tmp_path}/ours.yaml:" in str(caught.value)
 
 
-@pytest.mark.parametrize("domain", ["10.0.0.1/8", "a b", "https://example.com", "fd00::1"])
+@pytest.mark.parametrize("domain", ["10.0.0.1/8", "a b", "https://example.com", "fd00::g"])
 def test_a_domain_that_is_no_name_and_no_network_is_refused(domain: str, tmp_path: Path) -> None:
     told = r"ours\.yaml:\d+:\d+: domains\.1: must be a domain, .* a network, such as 10\.1\.0\.0/16"
     with pytest.raises(ConfigError, match=told):
         load(tmp_path, domains=["example.com", domain])
+
+
+@pytest.mark.parametrize("host", ["[fd00::1]", "fd00::1", "WIKI.lan", "localhost", "10.0.0.0/8"])
+def test_a_host_of_ones_own_network_is_named_as_such(host: str, tmp_path: Path) -> None:
+    [found] = load(tmp_path, private_hosts=[host]).private_hosts
+    assert found == host.lower().strip("[]")
+    [also] = load(tmp_path, domains=[host]).domains
+    assert also == found
+
+
+@pytest.mark.parametrize("host", ["example.com", "8.8.8.8", "*", "a b", "10.0.0.1/8"])
+def test_a_public_host_is_none_of_ones_own_network(host: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"ours\.yaml:\d+:\d+: private_hosts\.1: (is public|must be)"
+    ):
+        load(tmp_path, private_hosts=["wiki.lan", host])
+
+
+def test_no_project_lets_tools_into_the_network_around(tmp_path: Path) -> None:
+    path = write(tmp_path, yaml.safe_dump({"private_hosts": ["wiki.lan"]}))
+    with pytest.raises(ConfigError, match="private_hosts: is not a project's to say"):
+        load_policy(path, of_project=True)
 
 
 def test_two_rules_of_one_name_are_refused(tmp_path: Path) -> None:

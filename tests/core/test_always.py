@@ -77,7 +77,9 @@ def test_of_a_page_the_host_and_that_it_only_reads() -> None:
     assert (found["tier"], found["when"]) == ("read_only", {"url": {"host": "a.example"}})
     words = in_words({**found, "folder": "/w", "expires": "2026-12-31"})
     assert words == (
-        "fetch may run unasked, where url is at or below a.example. Only in /w, until 2026-12-31."
+        "fetch may run unasked, where url leads to a.example or below it, on any port. Only in /w, "
+        "until 2026-12-31. Once untrusted text was read, what you have not named yourself still "
+        "asks."
     )
 
 

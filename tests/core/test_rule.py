@@ -328,6 +328,33 @@ def test_where_a_tool_leads_by_itself_counts_like_what_its_arguments_name(
         assert (judge(bound, HERE, Call("send"), Facts()).rule != "other_domain") is is_fine
 
 
+def test_a_refusal_says_that_a_host_is_not_public() -> None:
+    verdict = judge(
+        replace(POLICY, domains=(("*", "wiki.lan"),)),
+        HERE,
+        Call("send", {"url": "http://127.0.0.1/x"}),
+        Facts(),
+    )
+    assert isinstance(verdict, Deny)
+    assert verdict.reason == (
+        "url names `http://127.0.0.1/x`, and calls may only lead to any public host or wiki.lan "
+        "(agentcli help network)."
+    )
+
+
+def test_what_a_rule_allows_the_profile_does_not_ask_about() -> None:
+    """Whatever else asks about the call: what the profile would ask is not why."""
+    rule = PolicyRule("ours", "allow", tools=("look",))
+    asks = replace(POLICY, asks=("look",), rules=(rule,))
+    assert isinstance(judge(asks, HERE, Call("look"), Facts()), Allow)
+    protected = replace(
+        asks, protected=(".ssh",), tools={**TOOLS, "look": ToolRule(tier="read_only")}
+    )
+    verdict = judge(protected, HERE, Call("look", {"path": ".ssh/id"}), Facts())
+    assert isinstance(verdict, Ask)
+    assert "the profile asks" not in verdict.reason
+
+
 def test_a_network_of_a_policy_is_allowed_by_number() -> None:
     bound = replace(POLICY, domains=(("*", "10.1.0.0/16"),))
     for host, is_fine in (("10.1.2.3", True), ("10.2.0.1", False), ("127.0.0.1", False)):

@@ -113,7 +113,9 @@ def test_a_name_that_leads_to_a_private_address_is_refused_once_it_was_looked_up
     assert addresses("a.example", ["8.8.8.8", "2606:4700::1111"]) == ["8.8.8.8", "2606:4700::1111"]
     for found in (["127.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["::1", "8.8.8.8"], ["169.254.169.254"]):
         for domains in ((), (("*",),), (("a.example",),), (("*", "10.1.0.0/16"),)):
-            with pytest.raises(UnreachableError, match=r"a\.example: its address is .*domains"):
+            with pytest.raises(
+                UnreachableError, match=r"a\.example: its address is .*help network"
+            ):
                 addresses("a.example", found, domains)
 
 
@@ -122,7 +124,7 @@ def test_every_list_of_domains_has_to_allow_the_address() -> None:
     assert addresses("a.example", ["10.0.0.1"], (one,)) == ["10.0.0.1"]
     with pytest.raises(UnreachableError, match=r"10\.0\.0\.1"):
         addresses("a.example", ["10.0.0.1"], (one, other))
-    with pytest.raises(UnreachableError, match=r"may only lead to: b\.example"):
+    with pytest.raises(UnreachableError, match=r"may only lead to b\.example"):
         addresses("a.example", ["8.8.8.8"], (("b.example",),))
 
 
