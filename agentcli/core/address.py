@@ -7,17 +7,18 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # RFC 6052: an IPv4 address that is reached through IPv6 is in the last four bytes.
 TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
-# They lead to whatever IPv4 address is inside, or were given up. What is_global says of them
-# differs from one version of Python to the next.
+# RFC 4291: of IPv6, only this is given out for the open network. Outside of it are also the forms
+# that carry an IPv4 address, such as ::127.0.0.1 and ::ffff:127.0.0.1.
+UNICAST = ipaddress.IPv6Network("2000::/3")
+# What is_global says of these differs from one version of Python to the next.
 NOT_PUBLIC = tuple(
     map(
         ipaddress.ip_network,
         (
-            "::ffff:0:0/96",  # IPv4-mapped
-            "2002::/16",  # 6to4
+            "2002::/16",  # 6to4: it leads to the IPv4 address inside
             "192.88.99.0/24",  # relays of 6to4
-            "64:ff9b:1::/48",  # translated in a network of one's own, RFC 8215
-            "fec0::/10",  # site-local
+            "192.0.0.0/24",  # for protocols
+            "3fff::/20",  # for documents
         ),
     )
 )
@@ -31,6 +32,7 @@ def is_public_address(text: str) -> bool:
     return (
         address.is_global
         and not address.is_multicast
+        and (address.version == 4 or address in UNICAST)
         and not any(address in network for network in NOT_PUBLIC)
     )
 
