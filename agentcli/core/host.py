@@ -16,6 +16,8 @@ NAME = re.compile(
 LOCAL = re.compile(r"[\w.!#$%&'*+=^`{|}~-]+\Z")  # of a mail address
 LIKE_A_HOST = re.compile(r"(?:[\w-]+\.)+[^\W\d_]{2,}\.?\Z")
 LIKE_AN_ADDRESS = re.compile(r"(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|\d+)){0,3}\Z")
+NUMBER_LAST = re.compile(r"\.(?:\d+|0x[0-9a-f]*)\Z", re.ASCII)  # of no name that there is
+BRACKETED = re.compile(r"\[([0-9a-fA-F:.]+)\](?::\d*)?\Z", re.ASCII)
 # Names that lead to this machine or its surroundings without an address.
 NEAR = ("localhost", "local", "internal", "localdomain", "home.arpa", "lan")
 ANY = "*"
@@ -40,7 +42,9 @@ def host_of(value: str) -> str:
     else:
         netloc = text.partition("/")[0]
     if netloc.startswith("["):
-        return str(ipaddress.ip_address(netloc[1:].partition("]")[0]))
+        if (found := BRACKETED.match(netloc)) is None:  # a zone names a cable of this machine
+            raise ValueError("no address of IPv6")
+        return str(ipaddress.IPv6Address(found[1]))
     return named(netloc.partition(":")[0])
 
 
@@ -49,7 +53,7 @@ def named(host: str) -> str:
     host = unicodedata.normalize("NFKC", host).casefold().removesuffix(".")
     if not host.isascii():
         host = host.encode("idna").decode()
-    if not NAME.match(host):
+    if not NAME.match(host) or (NUMBER_LAST.search(host) and not LIKE_AN_ADDRESS.match(host)):
         raise ValueError("no host")
     return host
 

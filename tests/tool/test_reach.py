@@ -36,7 +36,9 @@ from agentcli.tool.reach import (
             "https://example.com\\@evil.net/", "https://example.com:99999/", "https://example.com:x/",
             "https://exam ple.com/", "https://example.com/\r\nHost: evil.net", "https://a\0b.com/",
             "https://[::1", "gopher://example.com/", "javascript:alert(1)", "http://a..b/",
-            "https://example.com:22/", "http://example.com:25/",
+            "https://example.com:22/", "http://example.com:25/", "https://[2606:4700::1%25lo]/",
+            "https://[2606:4700::1].evil.net/", "https://[8.8.8.8]/", "https://evil.127.0.0.1/",
+            "https://a.0x7f/", "https://1.2.3.4.5/",
         )],
     ],
 )  # fmt: skip
