@@ -16,6 +16,7 @@ UNSEEN = {
     *("script", "style", "template", "svg", "noscript", "iframe", "object", "head", "select"),
     *("canvas", "audio", "video", "math", "dialog"),
 }
+IN_HEAD = {"base", "link", "meta", "noscript", "script", "style", "template", "title"}
 AROUND = {"nav", "footer", "aside"}  # of a page, beside what it is about
 BLOCKS = {
     *("address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details"),
@@ -37,33 +38,40 @@ CLOSES = {
 }
 HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 MARK = re.compile(" ?#{1,6} | ")  # what stands before a link's own text
+COMMENT_END = re.compile(r"-->|(?<!<!)--!>")
 MOST_DEPTH = 500
 MAIN_CHARS = 200  # what says that it is the main part and is shorter, is not all of it
+MOST_INDENT = 10
+MOST_CHARS = 5_000_000
+TITLE_CHARS = 1000
+URL_CHARS = 4000
 
 
-def markdown_of(html: str, url: str) -> tuple[str, str]:
-    """Return the title of a page and its text. url: where it is, for links in it."""
-    page = Page(url)
-    page.feed(without_comments(html))
-    page.close()
+class FullError(Exception):
+    """There is more text than is taken: a short page can make each link of it long."""
+
+
+def markdown_of(html: str, url: str) -> tuple[str, str, bool]:
+    """Return the title of a page, its text, and whether there is more of it.
+
+    url: where it is, for links in it.
+    """
+    page, full = Page(url), False
+    try:
+        page.feed(html)
+        page.close()
+    except FullError:
+        full = True
     page.end_block()
-    return re.sub(r"\s+", " ", page.title).strip(), page.text()
-
-
-def without_comments(html: str) -> str:
-    """Return a page without its comments: the parser takes long over many that have no end."""
-    parts, at = [], 0
-    while (start := html.find("<!--", at)) >= 0:
-        parts.append(html[at:start])
-        end = html.find("-->", start)
-        if end < 0:
-            return "".join(parts)
-        at = end + 3
-    return "".join([*parts, html[at:]])
+    return re.sub(r"\s+", " ", page.title).strip(), page.text(), full
 
 
 class Page(HTMLParser):
-    """Collects blocks of text. main: those that are what the page is about, where it says so."""
+    """Collects blocks of text.
+
+    main: those that are what the page is about, where it says so. blocks: those that are not
+    around it. every: all.
+    """
 
     def __init__(self, url: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -73,6 +81,8 @@ class Page(HTMLParser):
         self.unseen = 0  # as deep as this nothing is seen, 0 for all is
         self.blocks: list[str] = []
         self.main: list[str] = []
+        self.every: list[str] = []
+        self.size = 0  # of all text so far
         self.parts: list[str] = []  # of the block that is being read
         self.lists: list[int | None] = []  # the number of the next item, None where there is none
         self.item = ""  # what stands before the next block of an item
@@ -81,9 +91,24 @@ class Page(HTMLParser):
 
     def text(self) -> str:
         blocks = self.main if sum(map(len, self.main)) > MAIN_CHARS else self.blocks
+        blocks = self.main if sum(map(len, self.main)) > 200 else self.blocks or self.every
         return re.sub(r"\n{3,}", "\n\n", "\n".join(blocks)).strip("\n")
 
+    def parse_html_declaration(self, i: int) -> int:
+        """Return where what begins with `<!` or `<?` ends; the parser fails at `<![x[`."""
+        end = self.rawdata.find(">", i)
+        return end + 1 if end >= 0 else len(self.rawdata)
+
+    parse_pi = parse_html_declaration
+
+    def parse_comment(self, i: int, report: bool = True) -> int:
+        """Return where a comment ends; the parser takes long over many that never do."""
+        found = COMMENT_END.search(self.rawdata, i + 2)
+        return found.end() if found else len(self.rawdata)
+
     def handle_starttag(self, tag: str, attrs: Attrs) -> None:
+        if tag not in IN_HEAD:
+            self.end_head()
         if tag in CLOSES:
             self.close_open(*CLOSES[tag])
         elif tag in BLOCKS:
@@ -98,7 +123,8 @@ class Page(HTMLParser):
             self.inside[tag] += 1
         if self.unseen:
             return
-        if tag in UNSEEN or is_hidden(about):
+        is_open = tag == "dialog" and "open" in about
+        if (tag in UNSEEN and not is_open) or is_hidden(about):
             if tag not in VOID:
                 self.unseen = len(self.open)
             return
@@ -128,6 +154,11 @@ class Page(HTMLParser):
         self.open.pop()
         self.inside[tag] -= 1
 
+    def end_head(self) -> None:
+        """Close the head at what cannot stand in it; its end need not be written."""
+        if self.open[-1:] == ["head"]:
+            self.end("head")
+
     def close_open(self, tags: set[str], inside: set[str]) -> None:
         if not any(self.inside[tag] for tag in tags):
             return
@@ -140,14 +171,20 @@ class Page(HTMLParser):
                 return
 
     def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] == "title" and not self.inside["svg"]:
-            self.title += data
+        if data.strip():
+            self.end_head()
+        if self.open[-1:] == ["title"] and not self.inside["svg"]:
+            self.title = (self.title + data)[:TITLE_CHARS]
         elif not self.unseen:
             self.add(data if self.inside["pre"] else self.fitted(data))
 
     def add(self, text: str) -> None:
+        """Add a text to the block that is being read. Raises FullError."""
         if text:
             self.parts.append(text)
+            self.size += len(text)
+        if self.size > MOST_CHARS:
+            raise FullError
 
     def fitted(self, data: str) -> str:
         text = re.sub(r"[ \t\r\n\f]+", " ", data)
@@ -169,17 +206,18 @@ class Page(HTMLParser):
             return
         if not line.strip():
             return
-        indent = "  " * (len(self.lists) - 1)
+        indent = "  " * min(len(self.lists) - 1, MOST_INDENT)
         if self.item:
             line, self.item = self.item + line, ""
         elif self.lists:
             indent += "  "
-        quote = "> " * self.inside["blockquote"]
+        quote = "> " * min(self.inside["blockquote"], MOST_INDENT)
         self.put("\n".join(quote + indent + part for part in line.split("\n")))
 
     def put(self, block: str) -> None:
         apart = not self.lists and not {"tr", "dt"} & set(self.open[-1:])
         found = [block, ""] if apart else [block]
+        self.every += found
         if not any(self.inside[tag] for tag in AROUND):
             self.blocks += found
         if self.inside["main"] or self.inside["article"]:
@@ -197,6 +235,7 @@ class Page(HTMLParser):
         text = whole[len(start) :].strip()
         if url and text and text != url:
             self.parts[at:] = [f"{start}[{text}]({url})"]
+            self.size += len(url)
 
     def start_item(self) -> None:
         number = self.lists[-1] if self.lists else None
@@ -212,7 +251,7 @@ class Page(HTMLParser):
             self.put_gap()
 
     def put_gap(self) -> None:
-        for blocks in (self.blocks, self.main):
+        for blocks in (self.blocks, self.main, self.every):
             if blocks:
                 blocks.append("")
 
@@ -244,10 +283,11 @@ def is_hidden(about: dict[str, str | None]) -> bool:
 
 
 def joined(base: str, href: str) -> str:
-    """Return where a link leads, "" for one that is no page."""
+    """Return where a link leads, "" for one that is no page, or too long to be called."""
     try:
         url = urljoin(base, href.strip())
-        return url if urlsplit(url).scheme in ("http", "https") else ""
+        fits = urlsplit(url).scheme in ("http", "https") and len(url) <= URL_CHARS
+        return url if fits else ""
     except ValueError:
         return ""
 

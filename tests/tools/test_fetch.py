@@ -1,11 +1,13 @@
 """What fetch makes of a page."""
 
 import gzip
+import json
 import zlib
 from pathlib import Path
 
 import pytest
 
+from agentcli.core.sandbox import SandboxSpec
 from agentcli.tool.web import Response
 from tests.fake.script import run_script
 
@@ -103,6 +105,31 @@ def test_what_a_person_would_not_see_is_left_out(tmp_path: Path, hidden: str) ->
     assert text_of(tmp_path, page) == "before\n\nafter"
 
 
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<html><head><title>T</title><body><p>seen", "seen"),
+        ("<html><head><title>T</title><p>seen", "seen"),
+        ("<head><script>x</script>seen", "seen"),
+        ('<p title="<!--">seen</p>', "seen"),
+        ("<script>x = '<!--'</script><p>seen", "seen"),
+        ("<!-- IGNORE --!><p>seen<!--!> IGNORE -->", "seen"),
+        ("<!--><p>seen<!--->", "seen"),
+        ("<p>seen<!-- IGNORE", "seen"),
+        ("<![x[IGNORE]]><p>seen<![ x]><![CDATA[IGNORE]]>", "seen"),
+        ("<![if !IE]><p>seen<![endif]><?php IGNORE ?>", "seen"),
+        ("<dialog open>seen</dialog><dialog>IGNORE</dialog>", "seen"),
+        ("<aside><p>seen</p></aside>", "seen"),
+        ("<nav><a href=/x>a</a><p>seen", "[a](https://a.example/x)\n\nseen"),
+        ("<meta charset=utf-16><p>seen", "seen"),
+    ],
+)
+def test_what_a_person_would_see_is_there_however_it_is_written(
+    tmp_path: Path, html: str, text: str
+) -> None:
+    assert text_of(tmp_path, html) == text
+
+
 def test_of_a_page_that_says_what_it_is_about_only_that_is_given(tmp_path: Path) -> None:
     page = f"<header>menu</header><main><p>{'x ' * 200}</p></main><footer>small print</footer>"
     assert text_of(tmp_path, page) == ("x " * 200).strip()
@@ -126,11 +153,14 @@ def test_a_table_that_is_there_for_the_layout_is_taken_apart(tmp_path: Path) -> 
         ("é".encode(), "text/plain; charset=nonsense", "é"),
         (b"a\x81\xfd", "text/plain; charset=utf-8", "a\ufffd\ufffd"),
         (b"a: 1", "application/vnd.x+json", "a: 1"),
+        *[(b"a-\\x41", f"text/plain; charset={name}", "a-\\x41") for name in (
+            "punycode", "idna", "unicode_escape", "rot13", "zip", "undefined", "utf-7", "." * 99,
+        )],
         (b"<p>x", "application/xhtml+xml", "x"),
         (b"<HTML><p>x", "", "x"),
         (b"just text", "", "just text"),
     ],
-)
+)  # fmt: skip
 def test_text_of_any_kind_is_read_as_it_was_written(
     tmp_path: Path, body: bytes, kind: str, text: str
 ) -> None:
@@ -156,8 +186,12 @@ def test_a_page_that_came_compressed_is_read_within_bounds(tmp_path: Path) -> No
         assert fetch(tmp_path, sent, coding=coding) == f"{URL}\n\nx"
     bomb = gzip.compress(b"a" * 200_000_000, 1)
     answer = fetch(tmp_path, bomb, "text/plain", coding="gzip")
-    assert 19_000_000 < len(answer) < 21_000_000
+    assert 8_000_000 < len(answer) < 9_000_000
     assert answer.endswith("[there is more: only its beginning was read]")
+    parts = gzip.compress(b"<p>x") + gzip.compress(b"<p>y")
+    assert fetch(tmp_path, parts, coding="gzip") == f"{URL}\n\nx\n\ny"
+    assert fetch(tmp_path, parts + b"behind it", coding="gzip") == f"{URL}\n\nx\n\ny"
+    assert "there is more" in fetch(tmp_path, gzip.compress(b"") * 200_000, coding="gzip")
     assert "damaged" in fetch(tmp_path, b"not gzip", coding="gzip")
     assert "compressed as br" in fetch(tmp_path, b"x", coding="br")
 
@@ -180,3 +214,23 @@ def test_a_page_that_was_cut_or_has_no_text_says_so(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_page_that_is_made_to_hurt_ends_soon(tmp_path: Path, html: str) -> None:
     fetch(tmp_path, html.encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<blockquote>" * 490 + "a<br>" * 100_000,
+        "<ul><li>" * 240 + "a<br>" * 100_000,
+        f"<base href='https://a.example/{'b/' * 20_000}'>" + "<a href=x>y</a>" * 10_000,
+        f"<base href='https://a.example/{'b/' * 1_500}'>" + "<a href=x>y</a>" * 10_000,
+        f"<title>{'a<br>' * 1_000_000}",
+        "\U0001f600" * 1_250_000,
+    ],
+    ids=lambda html: html[:12].encode("ascii", "backslashreplace").decode(),
+)
+def test_a_page_that_would_grow_stays_within_what_a_sandbox_lets_out(
+    tmp_path: Path, html: str
+) -> None:
+    answer = fetch(tmp_path, html.encode())
+    assert len(json.dumps(answer)) < SandboxSpec().output_bytes
+    assert not answer.startswith("ERROR")
