@@ -5,12 +5,12 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from agentcli.core.sandbox import Job
 from agentcli.core.step import Args
 from agentcli.tool.manifest import PLACEHOLDER, LoadedTool, RunCommand, RunSession
-from agentcli.tool.reach import target_of
+from agentcli.tool.reach import UnreachableError, target_of
 from agentcli.tool.web import Response
 
 
@@ -50,7 +50,8 @@ def url_of(tool: LoadedTool, args: Mapping[str, object]) -> str:
     """Return the URL that is read for a call, just as it is asked for, "" for none.
 
     An argument in a part of it is quoted whole, so that it stays in that part. Raises
-    UnreachableError for what is no URL of a page.
+    UnreachableError for what is no URL of a page, and for an argument by which a server would go
+    up its folders.
     """
     get = tool.manifest.get
     if get is None:
@@ -61,7 +62,11 @@ def url_of(tool: LoadedTool, args: Mapping[str, object]) -> str:
     def quoted(found: re.Match[str]) -> str:
         return quote(_word(args[found[1]]), safe="", errors="surrogatepass")
 
-    return str(target_of(PLACEHOLDER.sub(quoted, get)))
+    target = target_of(PLACEHOLDER.sub(quoted, get))
+    path = unquote(target.path.partition("?")[0]).replace("\\", "/")  # servers differ on both
+    if not {".", ".."}.isdisjoint(path.split("/")):
+        raise UnreachableError(f"{target}: no part of its path can be `.` or `..`.")
+    return str(target)
 
 
 def _word(value: object) -> str:

@@ -98,7 +98,7 @@ def test_an_own_tool_reads_what_its_manifest_names(program: Program) -> None:
         "print(json.dumps({'text': f\"{given['args']['city']} {page['status']} {text}\"}))\n"
     )
     words = allow(program, private_hosts=["127.0.0.1"])
-    with Site({"/w/S%C3%A3o%20Paulo%2F..%3Fx": page(b"22", "text/plain")}) as site:
+    with Site({"/w/S%C3%A3o%20Paulo%2F..x%3F": page(b"22", "text/plain")}) as site:
         manifest = {
             **MANIFEST,
             "egress": True,
@@ -115,7 +115,7 @@ def test_an_own_tool_reads_what_its_manifest_names(program: Program) -> None:
         shown = program.run("tools", "show", "own").stdout
         assert f"reads http://127.0.0.1:{site.port}/w/{{city}} for its script" in shown
         played = program.play(
-            call("own", city="São Paulo/..?x"), {"expect": " 200 22", "text": "warm"}, words=words
+            call("own", city="São Paulo/..x?"), {"expect": " 200 22", "text": "warm"}, words=words
         )
         assert (played.code, played.document["answer"]) == (0, "warm"), played.outputs()
         allow(program, domains=["example.com"])
