@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ HEADERS: dict[str | bytes, str | bytes] = {
     "Accept-Encoding": "gzip",
     "Connection": "close",
 }
+ASCII = "".join(map(chr, range(0x21, 0x7F)))
 KEPT_HEADERS = ("content-type", "content-encoding", "last-modified", "date")
 
 
@@ -118,7 +120,7 @@ async def read(answer: "httpcore2.Response", target: Target) -> Response | str:
         name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers
     }
     if answer.status in REDIRECTS and "location" in headers:
-        return headers["location"]
+        return written_out(headers["location"])
     body, cut = bytearray(), False
     async for piece in answer.aiter_stream():
         body += piece
@@ -126,6 +128,15 @@ async def read(answer: "httpcore2.Response", target: Target) -> Response | str:
             break
     kept = {name: headers[name] for name in KEPT_HEADERS if name in headers}
     return Response(str(target), answer.status, kept, bytes(body[:MOST_BYTES]), cut)
+
+
+def written_out(location: str) -> str:
+    """Return a place as its server meant it: bytes beyond ASCII as UTF-8, if they can be that."""
+    raw = location.strip().encode("latin-1")
+    try:
+        return raw.decode().replace(" ", "%20")
+    except UnicodeError:
+        return urllib.parse.quote(raw, safe=ASCII)
 
 
 def reason_of(error: Exception) -> str:

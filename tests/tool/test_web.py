@@ -85,6 +85,19 @@ def test_a_redirect_on_the_same_host_is_followed(status: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("location", "path"),
+    [
+        ("/é b".encode(), "/%C3%A9%20b"),
+        (b"/\xe9 b", "/%E9%20b"),
+        (b"/%C3%A9?q=a b&c=%20", "/%C3%A9?q=a%20b&c=%20"),
+    ],
+)
+def test_a_redirect_is_followed_however_its_place_is_written(location: bytes, path: str) -> None:
+    with Site({"/": moved(location.decode("latin-1")), path: page(b"there")}) as site:
+        assert get(site.url("a.test")).url == site.url("a.test", path)
+
+
+@pytest.mark.parametrize(
     ("where", "told"),
     [
         ("http://b.test:{port}/", "redirects to http://b.test:.*judged"),
