@@ -6,7 +6,7 @@ import re
 import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from httpcore2 import (
@@ -60,6 +60,7 @@ class Dialer(AsyncNetworkBackend):
 
     addresses: Sequence[str]
     proxy: Proxy | None = None
+    opened: list[AsyncNetworkStream] = field(default_factory=list)
 
     async def connect_tcp(
         self,
@@ -76,9 +77,12 @@ class Dialer(AsyncNetworkBackend):
         problem: Exception = ConnectError("no address")
         for address in self.addresses:
             try:
-                return await self.connect(address, port, timeout)
+                stream = await self.connect(address, port, timeout)
             except (ConnectError, ConnectTimeout) as error:
                 problem = error
+            else:
+                self.opened.append(stream)
+                return stream
         raise problem
 
     async def connect(self, address: str, port: int, timeout: float | None) -> AsyncNetworkStream:
@@ -91,6 +95,11 @@ class Dialer(AsyncNetworkBackend):
             await stream.aclose()
             raise
         return stream
+
+    async def close(self) -> None:
+        """Close what was opened: a cancel during a TLS handshake leaves it open."""
+        for stream in self.opened:
+            await stream.aclose()
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

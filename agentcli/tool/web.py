@@ -113,6 +113,8 @@ class Web:
             httpcore2.ProxyError,
         ) as error:
             raise UnreachableError(f"{target}: {reason_of(error)}") from error
+        finally:
+            await dialer.close()
 
 
 async def read(answer: "httpcore2.Response", target: Target) -> Response | str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -146,6 +147,23 @@ def test_a_cancelled_get_ends_at_once() -> None:
 
     with Site({"/": Played(stall=True)}) as site:
         asyncio.run(cancelled(site.url("a.test")))
+
+
+def test_a_get_that_is_cancelled_in_a_handshake_leaves_no_connection() -> None:
+    async def cancelled(port: int) -> None:
+        task = asyncio.create_task(Web((HERE,), Names()).get(f"https://a.test:{port}/", 60))
+        there, _ = await asyncio.to_thread(silent.accept)
+        assert await asyncio.to_thread(there.recv, 1) == b"\x16", "the handshake has begun"
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        there.settimeout(5)
+        with there:
+            while await asyncio.to_thread(there.recv, 65536):
+                continue
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        asyncio.run(cancelled(silent.getsockname()[1]))
 
 
 def test_a_lookup_that_hangs_keeps_nobody() -> None:
