@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import ssl
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from agentcli.tool.reach import (
     look_up,
     next_target,
     target_of,
+    told,
 )
 
 if TYPE_CHECKING:
@@ -95,9 +97,10 @@ class Web:
             port=target.port,
             target=target.path.encode(),
         )
+        context = context_for(target)
         try:
             async with (
-                httpcore2.AsyncConnectionPool(network_backend=dialer) as pool,
+                httpcore2.AsyncConnectionPool(context, network_backend=dialer) as pool,
                 pool.stream(
                     "GET",
                     url,
@@ -111,6 +114,8 @@ class Web:
             httpcore2.TimeoutException,
             httpcore2.ProtocolError,
             httpcore2.ProxyError,
+            OSError,  # of TLS, once it is open
+            UnicodeError,
         ) as error:
             raise UnreachableError(f"{target}: {reason_of(error)}") from error
         finally:
@@ -130,6 +135,19 @@ async def read(answer: "httpcore2.Response", target: Target) -> Response | str:
             break
     kept = {name: headers[name] for name in KEPT_HEADERS if name in headers}
     return Response(str(target), answer.status, kept, bytes(body[:MOST_BYTES]), cut)
+
+
+def context_for(target: Target) -> ssl.SSLContext | None:
+    """Return what TLS trusts, None where there is none. Raises UnreachableError."""
+    import httpcore2
+
+    try:
+        return httpcore2.default_ssl_context() if target.scheme == "https" else None
+    except OSError as error:
+        raise UnreachableError(
+            f"{target}: the certificates to trust cannot be read (SSL_CERT_FILE, SSL_CERT_DIR): "
+            f"{told(error)}"
+        ) from error
 
 
 def written_out(location: str) -> str:

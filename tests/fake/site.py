@@ -5,6 +5,7 @@ with Site({"/": page(b"<h1>Hello</h1>")}) as site:
     site.asked             # (Host header, path) of each request
 """
 
+import os
 import socket
 import ssl
 import threading
@@ -16,13 +17,18 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Played:
-    """An answer. endless: its body goes on until the client goes. stall: nothing follows."""
+    """An answer.
+
+    endless: its body goes on until the client goes. stall: nothing follows. garbled: of the body
+    comes only what is no record of TLS.
+    """
 
     body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     endless: bool = False
     stall: bool = False
+    garbled: bool = False
 
 
 def page(body: bytes, kind: str = "text/html; charset=utf-8", **headers: str) -> Played:
@@ -57,6 +63,9 @@ class Site:
                 if not (played.endless or played.stall):
                     self.send_header("Content-Length", str(len(played.body)))
                 self.end_headers()
+                if played.garbled:
+                    os.write(self.connection.fileno(), b"\x17\x03\x03\x00\x20" + b"z" * 32)
+                    return
                 self.wfile.write(played.body)
                 if played.stall:
                     site.over.wait(60)

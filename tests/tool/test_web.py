@@ -205,6 +205,26 @@ def test_tls_holds_for_the_name_and_not_for_the_address(
     assert len(site.asked) == 1
 
 
+def test_tls_that_breaks_in_the_body_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = make_certificate(tmp_path, name="DNS:a.test")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    played = {"/": Played(b"x" * 100, garbled=True)}
+    with Site(played, context) as site, pytest.raises(Unreachable, match="decryption failed"):
+        get(site.url("a.test"))
+
+
+def test_certificates_that_cannot_be_read_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty.pem").touch()
+    for name in ("missing.pem", "empty.pem", "."):
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / name))
+        with pytest.raises(Unreachable, match=r"a\.test/: the certificates to trust cannot"):
+            get("https://a.test/")
+
+
 @pytest.mark.parametrize("tls", [False, True])
 def test_a_proxy_is_asked_for_the_address_that_was_judged(
     tls: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
