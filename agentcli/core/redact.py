@@ -3,7 +3,9 @@
 import base64
 import hmac
 import re
-from collections.abc import Callable, Container, Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Container, Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +20,9 @@ SHORTEST_PERSONAL = 6  # a@b.cc
 
 # Each rule: its type, what it looks like, and a lower-case word without which it cannot match.
 # Formats are those that the issuers document; the group `secret`, or else all, is the secret.
+# Whoever writes a text must not choose how long it is searched: from no two places may a rule look
+# over the same long stretch, so a beginning cannot stand in the middle of what may follow it, or
+# what follows has a bound.
 RULES: tuple[tuple[str, str, str], ...] = (
     ("anthropic_key", r"sk-ant-[A-Za-z0-9_-]{20,}", "sk-ant-"),
     ("openai_key", r"(?<![A-Za-z0-9])sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{32,}", "sk-"),
@@ -38,7 +43,11 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ),
     ("slack_token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}", "xox"),
     ("slack_token", r"xapp-\d-[A-Za-z0-9-]{20,}", "xapp-"),
-    ("slack_hook", r"https://[^\s/]*slack[^\s/]*/services/[A-Za-z0-9/]{20,}", "/services/"),
+    (
+        "slack_hook",
+        r"https://[^\s/]{0,99}slack[^\s/]{0,99}/services/[A-Za-z0-9/]{20,}",
+        "/services/",
+    ),
     ("stripe_key", r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}", "k_"),
     ("stripe_key", r"whsec_[A-Za-z0-9]{32,}", "whsec_"),
     ("google_key", r"GOCSPX-[A-Za-z0-9_-]{28}", "gocspx-"),
@@ -55,21 +64,25 @@ RULES: tuple[tuple[str, str, str], ...] = (
         r"(?P<secret>[A-Za-z0-9+/]{40,}={0,2})",
         "key",
     ),
-    ("jwt", r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}", "eyj"),
+    (
+        "jwt",
+        r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
+        "eyj",
+    ),
     (
         "private_key",
-        r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?"
+        r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----BEGIN ))*?"
         r"-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----",
         "private key",
     ),
     ("bearer", r"(?i:bearer)\s+(?P<secret>[A-Za-z0-9._~+/-]{20,}=*)", "bearer"),
-    ("url_password", r"\b[a-z][a-z0-9+.-]*://[^\s/:@]+:(?P<secret>[^\s/@]{3,})@", "://"),
+    ("url_password", r"\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@]+:(?P<secret>[^\s/@]{3,})@", "://"),
     (
         "password",
         # No variable, `$NAME_2`, and nothing that is looked up, `settings.token_2`.
         r"(?i:passwo?r?d|secret|token|api_?key)[\"']?\s*(?:[:=]>?|\bis\b:?)\s*[\"']?"
         r"(?!\$[A-Z_][A-Z0-9_]*\b|[A-Za-z_]+(?:\.[A-Za-z_]\w*)+(?![\w!@#$%^&*+/=~-]))"
-        r"(?P<secret>(?=[^\s\"']*\d)[A-Za-z0-9_!@#$%^&*+/.=~-]{12,})",
+        r"(?P<secret>(?=[^\s\"']{0,127}\d)[A-Za-z0-9_!@#$%^&*+/.=~-]{12,})",
         "",
     ),
 )
@@ -155,7 +168,7 @@ class Redactor:
         for table in self.tables:
             found += table.find(text, plain)
         if not marks:
-            found = [span for span in found if not any(overlap(span, mark) for mark in literal)]
+            found = [span for span in found if not overlaps(span, literal)]
         return merged(sorted(found))
 
 
@@ -201,8 +214,10 @@ def name_in(mark: str) -> str:
     return mark.rstrip("]").rpartition(":")[2]
 
 
-def overlap(span: tuple[int, int, str], other: tuple[int, int]) -> bool:
-    return span[0] < other[1] and other[0] < span[1]
+def overlaps(span: tuple[int, int, str], others: Sequence[tuple[int, int]]) -> bool:
+    """Say whether a span overlaps one of these, which stand in order."""
+    before = bisect_left(others, span[1], key=itemgetter(0))
+    return before > 0 and others[before - 1][1] > span[0]
 
 
 def merged(spans: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:

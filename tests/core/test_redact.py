@@ -1,4 +1,5 @@
 import base64
+import time
 from collections.abc import Callable
 
 import pytest
@@ -172,3 +173,28 @@ def test_a_mark_that_someone_typed_never_turns_into_a_secret(text: str) -> None:
     back = restore(redactor.clean(forged, keeper(redactor, kept)), kept.get)
     assert back == forged
     assert MARK.search(back)
+
+
+GITHUB = "ghp_" + "a1B2" * 9
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        ("", "api_key="),
+        ("", f"[REDACTED:email:0123456789abcdef] {GITHUB} "),
+        ("x://a:bbb@ ", "a."),
+        ("https://hooks.slack.com/services/" + "a" * 24 + " https://", "slack"),
+        (f"-----BEGIN PRIVATE KEY-----\n{GITHUB}\n-----END PRIVATE KEY-----\n",
+         "-----BEGIN PRIVATE KEY-----\n"),
+        (f"eyJ{'a' * 20}.eyJ{'a' * 20}.{'a' * 20} ", "eyJ"),
+    ],
+    ids=["password", "marks", "url", "hook", "key", "jwt"],
+)  # fmt: skip
+def test_no_text_is_searched_over_and_over(first: str, again: str) -> None:
+    """Whoever wrote a page or a file could else keep the whole program busy for hours."""
+    redactor = Redactor(KEY)
+    text = first + again * (1_500_000 // len(again))
+    began = time.process_time()
+    redactor.clean(text)
+    assert time.process_time() - began < 5
