@@ -211,7 +211,7 @@ def test_tls_that_breaks_in_the_body_is_told(
     context = make_certificate(tmp_path, name="DNS:a.test")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
     played = {"/": Played(b"x" * 100, garbled=True)}
-    with Site(played, context) as site, pytest.raises(Unreachable, match="decryption failed"):
+    with Site(played, context) as site, pytest.raises(UnreachableError, match="decryption failed"):
         get(site.url("a.test"))
 
 
@@ -221,7 +221,7 @@ def test_certificates_that_cannot_be_read_are_told(
     (tmp_path / "empty.pem").touch()
     for name in ("missing.pem", "empty.pem", "."):
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / name))
-        with pytest.raises(Unreachable, match=r"a\.test/: the certificates to trust cannot"):
+        with pytest.raises(UnreachableError, match=r"a\.test/: the certificates to trust cannot"):
             get("https://a.test/")
 
 
