@@ -69,8 +69,8 @@ MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 INVISIBLE = re.compile(f"[{UNSAFE}]")  # none of it changes where a name leads
 IDEOGRAPHIC_STOP = re.compile("(?<=[a-z0-9-])\u3002(?=[a-z0-9])")  # a dot, in names of machines
-# Not in what has more dots: of an address or a version each part counts.
-DECIMALS = re.compile(r"(?<!\d\.)\b(\d+)\.(\d*?)0+\b(?!\.\d)")
+# Not in what has more parts: of an address, a version, a path or a host's name each counts.
+DECIMALS = re.compile(r"(?<![./])(?<!\w-)\b(\d+)\.(\d*?)0+\b(?!\.\w|-[^\W\d])")
 
 
 class Trace(Record, frozen=True):

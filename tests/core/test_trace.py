@@ -51,6 +51,32 @@ def test_an_address_that_the_user_has_named_is_the_users(value: str) -> None:
     assert faults(seen, ("url",), url=value) == []
 
 
+@pytest.mark.parametrize(
+    ("named", "other"),
+    [
+        ("https://files-1.10.example/", "https://files-1.1.example/"),
+        ("files-1.10.example", "https://files-1.1.example/"),
+        ("1.10-files.example", "https://1.1-files.example/"),
+        ("https://a.example/v/1.10", "https://a.example/v/1.100"),
+    ],
+)
+def test_another_host_or_page_is_not_the_one_that_the_user_has_named(
+    named: str, other: str
+) -> None:
+    seen = Passages()
+    seen.add(f"Look at {named} and tell me more.", CLEAN, 1, "the user")
+    seen.add(BILL, Label("untrusted", "public"), 2, "tool")
+    assert faults(seen, ("url",), url=named) == []
+    assert faults(seen, ("url",), url=other)
+
+
+@pytest.mark.parametrize("text", ["12.50/month", "-12.50", "12.50-13.00", "($12.50)", "12.50."])
+def test_an_amount_is_the_users_whatever_stands_around_it(text: str) -> None:
+    seen = Passages()
+    seen.add(f"Pay {text} now.", CLEAN, 1, "the user")
+    assert faults(seen, None, amount=12.5) == []
+
+
 @given(st.text("0123456789.,- /:", max_size=30))
 def test_what_is_in_its_normal_form_stays_as_it_is(text: str) -> None:
     assert normal(normal(text)) == normal(text)
