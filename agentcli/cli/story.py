@@ -142,6 +142,8 @@ def found(entry: Finding) -> Iterator[str]:
         where = "offline" if facts.offline else "with a network"
         yield f"sandbox {short(facts.sandbox)}, {'isolated' if facts.sandboxed else 'this machine'}"
         yield where
+    if facts.page:
+        yield f"reads {brief(facts.page)}"
     if facts.image:
         yield f"image {short(facts.image.removeprefix('sha256:'))}"
     if facts.snapshot:
@@ -172,6 +174,8 @@ def answered(entry: Answer) -> Iterator[str]:
 def returned(entry: Return) -> Iterator[str]:
     ending = {"done": "done", "not_done": "not done", "unknown": "unknown"}[entry.ending]
     yield f"{ending}{', as an error' if entry.error else ''} in {entry.latency_ms:,} ms"
+    if entry.reached:
+        yield f"read from {entry.reached}"
     if entry.output:
         yield brief(entry.output)
     yield f"{entry.size_bytes:,} bytes, result {short(entry.result_hash)}"

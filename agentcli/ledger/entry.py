@@ -96,7 +96,7 @@ class Start(Entry, frozen=True, tag="ran"):
 class Return(Entry, frozen=True, tag="came_back"):
     """result_hash: of the output as it is stored. full: handle of the whole one, if it was long.
 
-    latency_ms: since it was started.
+    latency_ms: since it was started. reached: the address that its page came from.
     """
 
     attempt: int
@@ -109,6 +109,7 @@ class Return(Entry, frozen=True, tag="came_back"):
     full: str = ""
     after: str = ""
     undo: Undo | None = None
+    reached: str = ""
 
 
 class Failure(Entry, frozen=True, tag="failed"):

@@ -227,6 +227,7 @@ class Trail:
                 ended.full,
                 ended.after,
                 ended.undo,
+                ended.reached,
             )
         )
 

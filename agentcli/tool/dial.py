@@ -61,6 +61,7 @@ class Dialer(AsyncNetworkBackend):
     addresses: Sequence[str]
     proxy: Proxy | None = None
     opened: list[AsyncNetworkStream] = field(default_factory=list)
+    reached: str = ""
 
     async def connect_tcp(
         self,
@@ -82,13 +83,18 @@ class Dialer(AsyncNetworkBackend):
                 problem = error
             else:
                 self.opened.append(stream)
+                self.reached = address
                 return stream
         raise problem
 
     async def connect(self, address: str, port: int, timeout: float | None) -> AsyncNetworkStream:
         if self.proxy is None:
             return await AnyIOBackend().connect_tcp(address, port, timeout)
-        stream = await AnyIOBackend().connect_tcp(self.proxy.host, self.proxy.port, timeout)
+        try:
+            stream = await AnyIOBackend().connect_tcp(self.proxy.host, self.proxy.port, timeout)
+        except (ConnectError, ConnectTimeout) as error:
+            where = f"{bracketed(self.proxy.host)}:{self.proxy.port}"
+            raise ProxyError(f"the proxy {where} cannot be reached") from error
         try:
             await open_tunnel(stream, self.proxy, address, port, timeout)
         except BaseException:

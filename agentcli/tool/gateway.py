@@ -197,7 +197,7 @@ class Gateway:
             return Failed(start.id, "unavailable", text)
         try:
             shown = Shown(start, show, self.clean)
-            end = await self.carry_out(sandbox, run, job, shown)
+            end, reached = await self.carry_out(sandbox, run, job, shown)
         except UnavailableError as error:
             return Failed(start.id, "unavailable", with_hint(error))
         result = result_of(tool, end)
@@ -205,25 +205,32 @@ class Gateway:
             label, echo = replace(label, integrity="untrusted"), False
         held = self.holds_back and label.is_tainted and not echo
         ended = self.ended(start, run, tool, end, result)
-        ended = replace(ended, label=label, held=held, echo=echo)
+        ended = replace(ended, label=label, held=held, echo=echo, reached=reached)
         return await self.with_undo(ended, run, result, before)
 
-    async def carry_out(self, sandbox: Sandbox, run: RunTool, job: Job, shown: Shown) -> JobEnd:
-        """Run the job of a call, once the page that its script needs was read, both in its time."""
+    async def carry_out(
+        self, sandbox: Sandbox, run: RunTool, job: Job, shown: Shown
+    ) -> tuple[JobEnd, str]:
+        """Run the job of a call, once the page that its script needs was read, both in its time.
+
+        Returns also the address that the page came from.
+        """
+        reached = ""
         if run.facts.page:
             clock = asyncio.get_running_loop().time
             began = clock()
             try:
                 response = await self.web.get(run.facts.page, job.timeout_ms / 1000)
             except UnreachableError as error:
-                return JobEnd("exit", 0, json.dumps({"error": str(error)}).encode())
+                return JobEnd("exit", 0, json.dumps({"error": str(error)}).encode()), ""
             except asyncio.CancelledError:
-                return JobEnd("cancelled")
+                return JobEnd("cancelled"), ""
             left_ms = max(1, job.timeout_ms - round((clock() - began) * 1000))
             job = replace(job, stdin=given_of(run.call.args, response), timeout_ms=left_ms)
+            reached = response.address
         end = await sandbox.run(job, shown.put)
         shown.finish()
-        return end
+        return end, reached
 
     async def with_undo(
         self, ended: ToolEnded, run: RunTool, result: Result, before: str

@@ -1,7 +1,6 @@
 """What runs for a call: its tool's script, command or session, filled with its arguments."""
 
 import base64
-import dataclasses
 import json
 import re
 from collections.abc import Mapping
@@ -33,8 +32,13 @@ def given_of(args: Args, response: Response) -> bytes:
 
     The body of the response is in base64.
     """
-    body = base64.b64encode(response.body).decode()
-    told = {**dataclasses.asdict(response), "body": body}
+    told = {
+        "url": response.url,
+        "status": response.status,
+        "headers": dict(response.headers),
+        "body": base64.b64encode(response.body).decode(),
+        "cut": response.cut,
+    }
     return json.dumps({"args": args, "response": told}).encode()
 
 

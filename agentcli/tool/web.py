@@ -1,10 +1,12 @@
 """Reads pages for tools: the one way out, since whatever runs in a sandbox has no network."""
 
 import asyncio
+import dataclasses
+import errno
 import re
 import ssl
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +37,7 @@ HEADERS: dict[str | bytes, str | bytes] = {
     "Connection": "close",
 }
 ASCII = "".join(map(chr, range(0x21, 0x7F)))
+NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL)
 KEPT_HEADERS = ("content-type", "content-encoding", "last-modified", "date")
 
 
@@ -43,7 +46,7 @@ class Response:
     """What a server answered. url: where it was in the end. cut: there was more of the body.
 
     headers: those of KEPT_HEADERS that it has, their names in lower case. body: as it was sent, so
-    perhaps compressed.
+    perhaps compressed. address: that of the machine which sent it.
     """
 
     url: str
@@ -51,6 +54,7 @@ class Response:
     headers: Mapping[str, str]
     body: bytes
     cut: bool = False
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,10 @@ class Web:
                     extensions={"timeout": TIMEOUTS_S},
                 ) as answer,
             ):
-                return await read(answer, target)
+                found = await read(answer, target)
+                if isinstance(found, Response):
+                    return dataclasses.replace(found, address=dialer.reached)
+                return found
         except (
             httpcore2.NetworkError,
             httpcore2.TimeoutException,
@@ -159,7 +166,38 @@ def written_out(location: str) -> str:
         return urllib.parse.quote(raw, safe=ASCII)
 
 
-def reason_of(error: Exception) -> str:
-    """Return why a connection failed, in one line."""
+def reason_of(error: BaseException) -> str:
+    """Return why a connection failed, in one line: by causes, then by what the error says."""
+    import httpcore2
+
+    for cause in causes(error):
+        match cause:
+            case httpcore2.ProxyError():
+                break
+            case httpcore2.ConnectTimeout():
+                return f"it could not be reached within {TIMEOUTS_S['connect']:g} s."
+            case httpcore2.ReadTimeout():
+                return f"nothing came from it for {TIMEOUTS_S['read']:g} s."
+            case ssl.SSLCertVerificationError(verify_message=why):
+                return f"its certificate does not hold: {why} (SSL_CERT_FILE names those to trust)."
+            case ssl.SSLError(reason=("WRONG_VERSION_NUMBER" | "HTTP_REQUEST")):
+                return "it does not speak TLS there: is it http://?"
+            case ConnectionRefusedError():
+                return "nothing answers at that port."
+            case OSError(errno=number) if number in NO_WAY:
+                return "there is no way to it: is this machine online?"
     text = re.sub(r"\s+", " ", str(error)).strip()[:300]
     return text or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what lies under it, each once."""
+    seen, left = set[int](), [error]
+    while left:
+        found = left.pop(0)
+        if id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield found
+        left += [e for e in (found.__cause__, found.__context__) if e is not None]
+        left += getattr(found, "exceptions", ())  # of several addresses

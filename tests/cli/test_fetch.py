@@ -35,7 +35,10 @@ def test_a_page_that_a_policy_allows_is_read_and_told_as_text(program: Program) 
     assert prepared["facts"]["page"] == url
     assert program.run("replay", "last", "--verify").returncode == 0
     [ended] = [event for event in played.events if event["kind"] == "tool_ended"]
-    assert ended["label"]["integrity"] == "untrusted"
+    assert (ended["label"]["integrity"], ended["reached"]) == ("untrusted", "127.0.0.1")
+    trail = program.run("audit", "trail", "last").stdout
+    assert f"reads {url}" in trail
+    assert "read from 127.0.0.1" in trail
 
 
 def test_by_default_nothing_on_this_machine_is_read(program: Program) -> None:

@@ -1,16 +1,18 @@
 """Pages read from real servers on this machine, under names that only these tests know."""
 
 import asyncio
+import errno
 import re
 import socket
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import httpcore2
 import pytest
 
 from agentcli.tool.reach import UnreachableError
-from agentcli.tool.web import MOST_BYTES, MOST_REDIRECTS, Response, Web
+from agentcli.tool.web import MOST_BYTES, MOST_REDIRECTS, Response, Web, reason_of
 from tests.fake.certificate import make_certificate
 from tests.fake.site import Played, Site, TunnelProxy, moved, page
 
@@ -178,9 +180,10 @@ def test_a_lookup_that_hangs_keeps_nobody() -> None:
 def test_the_next_address_is_tried_where_one_does_not_answer() -> None:
     with Site({"/": page(b"here")}) as site:
         names = Names({"a.test": [["127.0.0.2", "127.0.0.1"]]})
-        assert get(site.url("a.test"), names).body == b"here"
+        found = get(site.url("a.test"), names)
+        assert (found.body, found.address) == (b"here", "127.0.0.1")
         port = site.port
-    with pytest.raises(UnreachableError, match=rf"http://a\.test:{port}/: .*(failed|refused)"):
+    with pytest.raises(UnreachableError, match=rf"http://a\.test:{port}/: nothing answers"):
         get(f"http://a.test:{port}/")
 
 
@@ -262,3 +265,32 @@ def test_a_proxy_that_opens_no_way_is_named_with_what_it_says(
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
         with pytest.raises(UnreachableError, match=rf"the proxy 127\.0\.0\.1 {told}"):
             get("http://a.test/")
+
+
+def test_a_proxy_that_is_not_there_is_named_and_the_page_is_not_blamed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    with pytest.raises(UnreachableError, match=r"the proxy 127\.0\.0\.1:1 cannot be reached$"):
+        get("http://a.test/")
+
+
+def test_what_speaks_no_tls_is_said_to() -> None:
+    with Site({}) as site, pytest.raises(UnreachableError, match="does not speak TLS there"):
+        get(f"https://a.test:{site.port}/")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.ENETUNREACH, "x"), "is this machine online"),
+        (httpcore2.ConnectTimeout("x"), "could not be reached within 10 s"),
+        (httpcore2.ReadTimeout(), "nothing came from it for 30 s"),
+        (httpcore2.RemoteProtocolError("odd\n bytes"), "odd bytes"),
+        (httpcore2.WriteError(), "write error"),
+    ],
+)
+def test_what_failed_is_told_by_its_causes(error: Exception, told: str) -> None:
+    outer = httpcore2.ConnectError("All connection attempts failed")
+    outer.__cause__ = error
+    assert told in reason_of(error if "odd" in told or "write" in told else outer)
