@@ -1,6 +1,6 @@
 """`agentcli policy`: the rules that people have written about calls, and what they say."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -110,7 +110,7 @@ def check(
             wrong += str(error).splitlines()
             continue
         rules += len(policy.rules)
-        found += unprotected(policy)
+        found += [*unprotected(policy), *limits_of_nothing(policy, tools)]
         for number, text in faults(policy, tools, config.roles, time.time_ns() // 1000):
             found.append(f"{policy.where(number)}: {policy.rules[number].name}: {text}")
     if not files:
@@ -124,6 +124,16 @@ def check(
     count = counted(len(wrong) + len(found), "finding")
     print(f"{counted(len(paths), 'file')}, {counted(rules, 'rule')}, {count}")
     return code
+
+
+def limits_of_nothing(policy: "LoadedPolicy", tools: Collection[str]) -> Iterator[str]:
+    """Yield a finding for each limit of a tool that there is not."""
+    from agentcli.document import did_you_mean
+
+    for name in policy.limits:
+        if name not in tools:
+            text = f"no tool is named `{name}`{did_you_mean(name, tools)}"
+            yield policy.source.line_at(("limits", name), text)
 
 
 def unprotected(policy: "LoadedPolicy") -> list[str]:

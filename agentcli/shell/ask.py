@@ -58,6 +58,7 @@ def ask_card(
         with keys:
             choice = answer(card, keys, size, color)
     except KeyboardInterrupt:
+        keys.say("\n")  # whatever follows is no part of the question
         choice = Choice("stop")
     except WithdrawnError:
         keys.say("\n(no longer asked here)\n")

@@ -460,6 +460,16 @@ def test_the_check_finds_a_policy_that_drops_what_the_shipped_one_protects(
     assert program.run("policy", "check").returncode == 0, "the shipped one protects nothing"
 
 
+def test_the_check_finds_a_limit_of_a_tool_that_there_is_not(program: Program) -> None:
+    path = own(program, "ours", limits={"fetsh": {"calls": 1}, "shell": {"calls": 1}})
+    checked = program.run("policy", "check")
+    assert checked.returncode == 65
+    assert f"{path}:3:5: limits.fetsh: no tool is named `fetsh`; did you mean `fetch`?" in (
+        checked.stdout
+    )
+    assert "limits.shell" not in checked.stdout
+
+
 def test_hosts_of_ones_own_network_are_added_to_what_is_public(program: Program) -> None:
     own(program, "ours", private_hosts=["wiki.lan", "10.1.0.0/16"])
     (program.home / "settings.yaml").write_text("policies: [ours]\n")
