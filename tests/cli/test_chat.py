@@ -59,6 +59,7 @@ class Person:
         self.types("\x04")
         self.sees("ledger: /")
         self.child.expect(pexpect.EOF)
+        self.stream.feed(self.child.before)
         # The terminal folds the last line where it will.
         assert "resume:agentcliresume" in "".join(self.text().split())
         self.child.close()
