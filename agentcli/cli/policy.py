@@ -8,7 +8,7 @@ import typer
 
 from agentcli.cli import options
 from agentcli.cli.words import counted
-from agentcli.errors import ConfigError, InputError, MissingFileError
+from agentcli.errors import ConfigError, InputError, LedgerBusyError, MissingFileError
 
 if TYPE_CHECKING:
     from agentcli.compose.why import Why
@@ -218,6 +218,7 @@ def tidy(
 
     from agentcli.cli.consent import agree
     from agentcli.config.always import always_file, read_always, tidied, write_always
+    from agentcli.config.lock import locked
     from agentcli.core.visible import visible
     from agentcli.document.write import to_yaml
 
@@ -231,7 +232,10 @@ def tidy(
     print(visible("\n".join([str(always_file()), *changes])))
     if not yes:
         agree("Write it so?", hint="Say yes beforehand: agentcli policy tidy --yes")
-    write_always(less)
+    with locked(always_file()):
+        if read_always() != data:
+            raise LedgerBusyError(f"{always_file()}: has changed meanwhile", hint="Look again.")
+        write_always(less)
     print(f"{counted(len(less['rules']), 'rule')} left.")
 
 

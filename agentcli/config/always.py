@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from agentcli import asset
+from agentcli.config.lock import locked
 from agentcli.config.policy import ALWAYS, expiry, load_policy
 from agentcli.document import read_source
 from agentcli.document.write import to_yaml
@@ -32,9 +33,10 @@ def add_always(rule: dict[str, Any]) -> Path:
 
     Raises ConfigError where the file as it is cannot be read; LedgerError.
     """
-    data = read_always()
-    others = [one for one in data.get("rules", []) if one["name"] != rule["name"]]
-    write_always({**data, "rules": [*others, rule]})
+    with locked(always_file()):
+        data = read_always()
+        others = [one for one in data.get("rules", []) if one["name"] != rule["name"]]
+        write_always({**data, "rules": [*others, rule]})
     return always_file()
 
 

@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from agentcli import asset
+from agentcli.config.lock import locked
 from agentcli.config.trust import (
     Trusted,
     copy_of,
@@ -23,6 +24,7 @@ from agentcli.config.trust import (
     is_kept,
     read_copy,
     read_trust,
+    trust_file,
     write_copy,
     write_trust,
 )
@@ -257,30 +259,33 @@ def read_inside(root: Path, path: Path) -> tuple[bytes, int]:
 
 def grant(project: Project) -> None:
     """Trust a project's files exactly as they were read. Raises LedgerError, ConfigError."""
-    write_copy(project.accepted, project.contents)
     at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    known = {**read_trust(), str(project.root): Trusted(project.files, at)}
-    write_trust(known)
-    drop_copy(copy_of(project.root, project.record.files), known)
+    with locked(trust_file()):
+        write_copy(project.accepted, project.contents)
+        known = {**read_trust(), str(project.root): Trusted(project.files, at)}
+        write_trust(known)
+        drop_copy(copy_of(project.root, project.record.files), known)
 
 
 def refuse(project: Project) -> None:
     """Remember a no to exactly these contents. Raises LedgerError, ConfigError."""
-    known = read_trust()
-    record = known.get(str(project.root), NOTHING)
-    refused = msgspec.structs.replace(record, refused=project.digest)
-    write_trust({**known, str(project.root): refused})
+    with locked(trust_file()):
+        known = read_trust()
+        record = known.get(str(project.root), NOTHING)
+        refused = msgspec.structs.replace(record, refused=project.digest)
+        write_trust({**known, str(project.root): refused})
 
 
 def revoke(root: Path) -> bool:
     """Trust a project no more; return whether it was. Raises LedgerError, ConfigError."""
-    known = read_trust()
-    record = known.pop(str(root), None)
-    if record is None:
-        return False
-    write_trust(known)
-    drop_copy(copy_of(root, record.files), known)
-    return bool(record.files)
+    with locked(trust_file()):
+        known = read_trust()
+        record = known.pop(str(root), None)
+        if record is None:
+            return False
+        write_trust(known)
+        drop_copy(copy_of(root, record.files), known)
+        return bool(record.files)
 
 
 @dataclass(frozen=True)
