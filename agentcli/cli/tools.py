@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentcli.cli import options
-from agentcli.errors import InputError, MissingFileError
+from agentcli.errors import InputError, MissingFileError, NotPermittedError
 
 if TYPE_CHECKING:
     from agentcli.tool.manifest import LoadedTool
@@ -128,6 +128,10 @@ def call(
     config = load_config(here)
     options.say_untrusted(config)
     plan = make_plan(config, config.profile(profile), one, here, over, title=f"tools call {name}")
+    if profile and name not in plan.policy.offered:
+        offered = ", ".join(plan.policy.offered) or "none"
+        hint = f"It offers {offered}. Leave out --profile to call any tool."
+        raise NotPermittedError(f"The profile {profile} does not offer {name}.", hint=hint)
     with new_folder() as folder:
         shot = begin(plan, folder, Credentials())
     return drive(shot, as_json=False, stream_json=False)

@@ -198,6 +198,9 @@ no network; run.get names a URL to read for the script: agentcli help network. W
 under "data" can be used by the call that undoes it, as {result.NAME}; {args.NAME} is an argument.
 AGENTCLI_IDEMPOTENCY_KEY is the same whenever a call is run again.
 
+What has no default: name, version, description, parameters, tier, egress, idempotent and run. A
+profile names the tools that it offers: an own one too, beside those that it is to keep.
+
 agentcli tools check NAME  Says what is wrong with it.
 agentcli tools call NAME JSON  Calls it by hand, with all rules.
 """,

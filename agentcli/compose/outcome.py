@@ -1,6 +1,7 @@
 """What came of a run: for the exit code, the last lines on the screen and the JSON document."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,9 +22,11 @@ from agentcli.core.event import (
 )
 from agentcli.core.message import Usage, text_of
 from agentcli.core.policy import Deny
-from agentcli.core.state import RunState
-from agentcli.core.step import Prepare, Status
+from agentcli.core.state import Leaf, RunState
+from agentcli.core.step import Call, Prepare, Status
 from agentcli.core.view import Read
+from agentcli.core.visible import visible_line
+from agentcli.tool.seen import in_brief
 
 # What kept an ask or a call from being done, and the exit code that says so.
 EXIT_OF_FAILURE = {
@@ -217,9 +220,18 @@ def outcome_of(state: RunState, tally: Tally, read: Read) -> Outcome:
         code = EXIT_OF_FAILURE.get(failed.failure, 70)
         message, _, hint = failed.message.partition("\n")
         return Outcome(state.run, "parked", code, message, hint, "", tally, parked.why)
-    message, hint = WHY_PARKED[parked.why], HINT_OF_PARKING.get(parked.why, "")
+    leaves = [step for step in state.steps.values() if isinstance(step, Leaf)]
+    asked = [leaf.asked.call for leaf in leaves if leaf.asked is not None]
+    message, hint = why_parked(parked.why, asked), HINT_OF_PARKING.get(parked.why, "")
     code = EXIT_OF_PARKING[parked.why]
     return Outcome(state.run, "parked", code, message, hint, "", tally, parked.why)
+
+
+def why_parked(why: str, asked: Iterable[Call]) -> str:
+    """Return in words why a run is parked. asked: the calls that it waits for a yes to."""
+    told = WHY_PARKED.get(why, "")
+    calls = "; ".join(visible_line(in_brief(call)) for call in asked)
+    return f"{told.removesuffix('.')}: {calls}" if why == "approval" and calls else told
 
 
 def answer_in(last: Event | None) -> str:

@@ -9,11 +9,11 @@ import msgspec
 
 from agentcli.compose.outcome import (
     HINT_OF_PARKING,
-    WHY_PARKED,
     Tally,
     answer_in,
     in_one_line,
     why_failed,
+    why_parked,
 )
 from agentcli.compose.standing import Standing, standing_of
 from agentcli.core.event import (
@@ -203,7 +203,8 @@ def report_of(records: Sequence[Recorded], *, is_running: bool) -> Report:
     last = records[at - 1].event if 0 < at <= len(records) else None
     report.answer = answer_in(last) or last_answer(records)
     if report.standing.status != "running":
-        report.message, report.hint = told_of(report.tally, records, last)
+        waiting = [one.call for one in asking.values()]
+        report.message, report.hint = told_of(report.tally, records, last, waiting)
     return report
 
 
@@ -230,10 +231,12 @@ def last_answer(records: Sequence[Recorded]) -> str:
     return next(filter(None, map(answer_in, replies)), "")
 
 
-def told_of(tally: Tally, records: Sequence[Recorded], last: Event | None) -> tuple[str, str]:
+def told_of(
+    tally: Tally, records: Sequence[Recorded], last: Event | None, asked: Sequence[Call]
+) -> tuple[str, str]:
     """Return in words why a run is not done and what mends that, "" if it is.
 
-    last: what its root settled with.
+    last: what its root settled with. asked: the calls that it waits for a yes to.
     """
 
     def read(seq: int) -> Event:
@@ -249,7 +252,7 @@ def told_of(tally: Tally, records: Sequence[Recorded], last: Event | None) -> tu
             )
             return message, hint
         case Parked(why=why):
-            return WHY_PARKED.get(why, ""), HINT_OF_PARKING.get(why, "")
+            return why_parked(why, asked), HINT_OF_PARKING.get(why, "")
         case _:
             return "Its process was cut off.", ""
 

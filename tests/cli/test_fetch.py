@@ -60,6 +60,7 @@ def test_the_default_profile_asks_before_each_page(program: Program) -> None:
         turns = call("fetch", url=site.url()), {"expect": "Hello", "text": "Read."}
         played = program.play(*turns)
         assert (played.code, site.asked) == (77, [])
+        assert f"nobody is there to ask: fetch {site.url()}" in played.document["message"]
         shown = program.run("approve", "last", "--show")
         assert f"reads: {site.url()}, over this machine's network" in shown.stdout, shown.stdout
         assert "why: the profile asks before each call of fetch" in shown.stdout

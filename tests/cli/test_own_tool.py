@@ -41,6 +41,16 @@ def test_an_own_tool_is_offered_run_and_shown(program: Program) -> None:
     assert program.run("tools", "call", "own", '{"n": 1}', "--sandbox", SANDBOX).stdout == "2\n"
 
 
+def test_a_tool_called_by_hand_under_a_profile_is_one_that_it_offers(program: Program) -> None:
+    words = add_tool(program, GOOD)
+    by_hand = ("tools", "call", "own", '{"n": 41}', "--sandbox", SANDBOX)
+    assert program.run(*by_hand, *words).stdout == "42\n"
+    refused = program.run(*by_hand, "--profile", "reader")
+    assert (refused.returncode, refused.stdout) == (77, "")
+    assert "The profile reader does not offer own." in refused.stderr
+    assert "It offers calculator, list_files, read_file, search_text." in refused.stderr
+
+
 def test_a_tool_called_by_hand_shows_what_it_gave_at_a_terminal_too(program: Program) -> None:
     add_tool(program, GOOD)
     with talking(program, "tools", "call", "own", '{"n": 41}', "--sandbox", SANDBOX) as person:

@@ -121,7 +121,10 @@ def test_a_run_is_shown_with_all_that_one_asks_about_it(program: Program) -> Non
 def test_a_parked_run_says_why_and_what_goes_on(program: Program) -> None:
     played = program.play(call("shell", command="touch x"), words=("--sandbox", "local"))
     shown = program.run("runs", "show").stdout
-    assert "status    waiting · A call needs a person's yes, and nobody is there to ask." in shown
+    assert (
+        "status    waiting · A call needs a person's yes, and nobody is there to ask: shell touch x"
+        in shown
+    )
     assert f"agentcli resume {played.document['run']}" in shown
     assert "shell touch x · not answered (record " in shown
 
