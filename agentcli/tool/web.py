@@ -130,6 +130,7 @@ class Web:
 
 
 async def read(answer: "httpcore2.Response", target: Target) -> Response | str:
+    """Return the response with at most MOST_BYTES of its body, or the location of a redirect."""
     headers = {
         name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers
     }
