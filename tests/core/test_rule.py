@@ -125,19 +125,6 @@ def test_what_a_mark_stands_for_is_in_doubt_if_it_is_personal(how: How, wanted: 
         assert not fits(allow(when=(clause,)), {"to": to})
 
 
-def test_mail_to_somebody_unknown_leads_to_no_allowed_domain() -> None:
-    bound = replace(POLICY, domains=(("example.com",),))
-    assert judge(bound, HERE, Call("send", {"to": MAIL}), Facts()).rule == "other_domain"
-    assert judge(POLICY, HERE, Call("send", {"to": MAIL}), Facts()).rule != "other_domain"
-
-
-def test_a_path_with_a_folder_that_is_not_known_counts_as_protected() -> None:
-    guarded = replace(POLICY, protected=PROTECTED, rules=(PolicyRule("lets", "allow"),))
-    path = f"/srv/{MAIL}/.config/x"
-    assert isinstance(judge(guarded, HERE, Call("edit", {"path": path}), Facts()), Deny)
-    assert isinstance(judge(guarded, HERE, Call("edit", {"path": MAIL}), Facts()), Allow)
-
-
 def test_a_path_that_is_a_link_is_where_it_leads() -> None:
     facts = Facts(places={"src/a": "/etc/passwd", "src/b": ""})
     inside = Clause(("at",), "path", ["src"])
@@ -268,80 +255,6 @@ def test_calls_are_counted_and_limited() -> None:
     assert isinstance(judge(limited, replace(busy, now_us=3 * minute), call, Facts()), Allow)
 
 
-@pytest.mark.parametrize(
-    ("args", "is_fine"),
-    [
-        ({"to": "a@example.com", "body": "See https://docs.example.com/x."}, True),
-        ({"to": "a@EXAMPLE.com"}, True),
-        ({"to": "a@evil.net"}, False),
-        ({"body": "see https://evil.net/a"}, False),
-        ({"body": ["x", {"y": "ftp://example.com.evil.net"}]}, False),
-        ({"body": "http://127.0.0.1/"}, False),
-        ({"url": "https://example.com@evil.net/"}, False),
-        ({"url": "https://exаmple.com/"}, False),  # a Cyrillic letter
-        ({"url": "evil.museum"}, False),
-        ({"body": "no host at all"}, True),
-    ],
-)
-def test_what_can_send_something_out_leads_only_to_the_allowed_domains(
-    args: dict[str, Any], is_fine: bool
-) -> None:
-    bound = replace(POLICY, domains=(("example.com",),))
-    verdict = judge(bound, HERE, Call("send", args), Facts())
-    assert (verdict.rule != "other_domain") is is_fine
-    assert isinstance(judge(bound, HERE, Call("look", args), Facts()), Allow)
-
-
-def test_a_sentence_that_is_no_sink_may_tell_of_any_host() -> None:
-    send = replace(TOOLS["send"], sinks=("to",))
-    bound = replace(POLICY, tools={**TOOLS, "send": send}, domains=(("example.com",),))
-    fine = {"to": "a@example.com", "body": "Done.Then see http://127.0.0.1/ or evil.net, he says."}
-    assert isinstance(judge(bound, HERE, Call("send", fine), Facts()), Ask)
-    for args in ({"to": "a@example.com, b@evil.net"}, {"to": "a", "via": "http://127.0.0.1/"}):
-        assert judge(bound, HERE, Call("send", args), Facts()).rule == "other_domain"
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        *("127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.169.254", "[::1]", "[fe80::1]", "0"),
-        *("2130706433", "0x7f.1", "127.1", "localhost", "a.localhost", "printer.local", "intern"),
-        *("[::ffff:127.0.0.1]", "metadata.google.internal", "LOCALHOST.", "100.64.0.1"),
-        *("224.0.0.1", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[fec0::1]"),
-    ],
-)
-def test_any_public_domain_is_none_of_this_network(host: str) -> None:
-    public = replace(POLICY, domains=(("*",),))
-    args = {"url": f"http://{host}/x"}
-    assert judge(public, HERE, Call("send", args), Facts()).rule == "other_domain"
-    there = {"url": "https://www.example.org/"}
-    assert isinstance(judge(public, HERE, Call("send", there), Facts()), Ask)
-
-
-@pytest.mark.parametrize(("host", "is_fine"), [("a.example.com", True), ("evil.net", False)])
-def test_where_a_tool_leads_by_itself_counts_like_what_its_arguments_name(
-    host: str, is_fine: bool
-) -> None:
-    send = replace(TOOLS["send"], host=host)
-    for domains in ((("example.com",),), (("*",), ("example.com",))):
-        bound = replace(POLICY, tools={**TOOLS, "send": send}, domains=domains)
-        assert (judge(bound, HERE, Call("send"), Facts()).rule != "other_domain") is is_fine
-
-
-def test_a_refusal_says_that_a_host_is_not_public() -> None:
-    verdict = judge(
-        replace(POLICY, domains=(("*", "wiki.lan"),)),
-        HERE,
-        Call("send", {"url": "http://127.0.0.1/x"}),
-        Facts(),
-    )
-    assert isinstance(verdict, Deny)
-    assert verdict.reason == (
-        "url names `http://127.0.0.1/x`, and calls may only lead to any public host or wiki.lan "
-        "(agentcli help network)."
-    )
-
-
 def test_what_a_rule_allows_the_profile_does_not_ask_about() -> None:
     """Whatever else asks about the call: what the profile would ask is not why."""
     rule = PolicyRule("ours", "allow", tools=("look",))
@@ -353,14 +266,6 @@ def test_what_a_rule_allows_the_profile_does_not_ask_about() -> None:
     verdict = judge(protected, HERE, Call("look", {"path": ".ssh/id"}), Facts())
     assert isinstance(verdict, Ask)
     assert "the profile asks" not in verdict.reason
-
-
-def test_a_network_of_a_policy_is_allowed_by_number() -> None:
-    bound = replace(POLICY, domains=(("*", "10.1.0.0/16"),))
-    for host, is_fine in (("10.1.2.3", True), ("10.2.0.1", False), ("127.0.0.1", False)):
-        args = {"url": f"http://{host}/"}
-        verdict = judge(bound, HERE, Call("send", args), Facts())
-        assert (verdict.rule != "other_domain") is is_fine
 
 
 @pytest.mark.parametrize(
@@ -380,95 +285,6 @@ def test_a_rule_may_be_about_what_can_send_something_out(
         rule = PolicyRule("no-sending", "deny", egress=egress)
         verdict = judge(replace(POLICY, rules=(rule,)), HERE, Call(tool), facts)
         assert (verdict.rule == "no-sending") is (egress is sends)
-
-
-PROTECTED = (".env", ".env.*", "!*.example", ".git/hooks", ".git/config", "/home/me/.ssh")
-
-
-@pytest.mark.parametrize(
-    ("path", "is_protected"),
-    [
-        (".env", True),
-        ("a/.env.local", True),
-        (".env.example", False),
-        (".ENV", True),
-        (".e\u200bnv", True),
-        (".env.", True),
-        ("a/../.env", True),
-        ("/workspace/.env", True),
-        ("\uff0eenv", True),
-        (".git/hooks/pre-commit", True),
-        ("sub/.git/config", True),
-        (".git", True),  # with all that is in it
-        (".git/HEAD", False),
-        ("git/hooks", False),
-        ("/home/me/.ssh/id_ed25519", True),
-        ("/home/me", True),
-        ("/home/you/.ssh", False),
-        ("src/main.py", False),
-    ],
-)
-def test_what_is_protected_is_never_written(path: str, is_protected: bool) -> None:
-    guarded = replace(POLICY, protected=PROTECTED, rules=(PolicyRule("lets", "allow"),))
-    verdict = judge(guarded, HERE, Call("edit", {"path": path}), Facts())
-    assert isinstance(verdict, Deny) is is_protected
-    linked = Facts(places={"link": path})
-    verdict = judge(guarded, HERE, Call("edit", {"path": "link"}), linked)
-    assert isinstance(verdict, Deny) is is_protected
-
-
-@pytest.mark.parametrize("pattern", ["caf\u00e9", "cafe\u0301", "CAFE\u0301", "\u00c9/caf\u00e9"])
-@pytest.mark.parametrize("name", ["caf\u00e9", "cafe\u0301", "CAF\u00c9", "Cafe\u0301."])
-def test_a_name_is_protected_however_its_letters_are_put_together(pattern: str, name: str) -> None:
-    guarded = replace(POLICY, protected=(pattern,))
-    for path, kind in ((f"e\u0301/{name}", Deny), ("e\u0301/cafe", Allow)):
-        verdict = judge(guarded, HERE, Call("edit", {"path": path}), Facts())
-        assert isinstance(verdict, kind), path
-    sharp = replace(POLICY, protected=("stra\u00dfe",))
-    assert isinstance(judge(sharp, HERE, Call("edit", {"path": "STRASSE"}), Facts()), Deny)
-
-
-def test_what_is_protected_is_read_only_after_a_yes() -> None:
-    guarded = replace(POLICY, protected=PROTECTED)
-    verdict = judge(guarded, HERE, Call("look", {"path": ".env"}), Facts())
-    assert verdict == Ask("protected_path", "read_only", "`.env` is protected from being read")
-    assert isinstance(judge(guarded, HERE, Call("look", {"path": ".git"}), Facts()), Allow)
-    unknown = Facts(places={"link": ""})
-    assert isinstance(judge(guarded, HERE, Call("edit", {"path": "link"}), unknown), Deny)
-
-
-def test_only_the_arguments_that_name_files_are_paths() -> None:
-    tools = {"edit": replace(TOOLS["edit"], paths=("path",))}
-    guarded = replace(POLICY, tools=tools, protected=PROTECTED)
-    call = Call("edit", {"path": "a", "text": ".env"})
-    assert isinstance(judge(guarded, HERE, call, Facts()), Allow)
-
-
-@pytest.mark.parametrize(
-    ("words", "power", "places", "kind"),
-    [
-        ("cat .env", "reads", {}, Ask),
-        ("> .env", "writes", {}, Deny),
-        ("python3 .env", "runs", {}, Ask),
-        ("cat --file=.env", "reads", {}, Ask),
-        ("rm hooks/x", "writes", {".git/hooks/x": ".git/hooks/x"}, Deny),  # behind a cd
-        ("cat link", "reads", {"link": ".env"}, Ask),
-        ("rm -rf .git", "writes", {}, Deny),
-        ("rm .e*", "writes", {}, Deny),
-        ("rm .{env,x}", "writes", {}, Deny),
-        ("> .e?v", "unknown", {}, Deny),
-        ("cat $HOME/.[e]nv", "reads", {}, Ask),
-        ("rm *", "writes", {}, Allow),
-        ("rm .cache*", "writes", {}, Allow),
-        ("ls .git", "reads", {}, Allow),
-    ],
-)
-def test_a_shell_command_is_judged_by_the_paths_in_it(
-    words: str, power: Any, places: dict[str, str], kind: type[AuthzDecision]
-) -> None:
-    guarded = replace(POLICY, protected=PROTECTED)
-    facts = Facts(commands=(Command(tuple(words.split()), power),), places=places)
-    assert type(judge(guarded, HERE, Call("edit", {"command": words}), facts)) is kind
 
 
 EFFECTS = st.sampled_from(["allow", "ask", "deny"])
